@@ -1,0 +1,85 @@
+/* Picks the instruction set at run time: the best that the machine has, capped by RELU_FAST_ISA. */
+#include "kernels.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const char *name;
+    int (*supported)(void);
+    const rf_kernels *kernels;
+} isa;
+
+static int always(void) { return 1; }
+
+extern const rf_kernels rf_kernels_baseline;
+#if defined(__x86_64__)
+extern const rf_kernels rf_kernels_avx2, rf_kernels_avx512;
+static int has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("fma");
+}
+static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+#endif
+
+/* Best first. */
+static const isa known[] = {
+#if defined(__x86_64__)
+    {"avx512", has_avx512, &rf_kernels_avx512},
+    {"avx2", has_avx2, &rf_kernels_avx2},
+#endif
+    {"baseline", always, &rf_kernels_baseline},
+};
+enum { N_KNOWN = sizeof known / sizeof *known };
+
+static int index_of(const char *name)
+{
+    for (int i = 0; i < N_KNOWN; i++)
+        if (name && strcmp(known[i].name, name) == 0) return i;
+    return -1;
+}
+
+static const char *cap_wanted(void)
+{
+    const char *cap = getenv("RELU_FAST_ISA");
+    return cap && *cap ? cap : NULL;
+}
+
+static _Atomic(const isa *) active;
+
+static const isa *current(void)
+{
+    const isa *now = atomic_load_explicit(&active, memory_order_acquire);
+    if (now) return now;
+    int cap = index_of(cap_wanted()), best = cap < 0 ? 0 : cap;
+    while (!known[best].supported()) best++; /* the last always is */
+    /* Two threads that race here choose the same; a choice by rf_isa_use wins. */
+    const isa *unset = NULL;
+    atomic_compare_exchange_strong(&active, &unset, &known[best]);
+    return atomic_load_explicit(&active, memory_order_acquire);
+}
+
+const rf_kernels *rf_active_kernels(void) { return current()->kernels; }
+const char *rf_isa_active(void) { return current()->name; }
+const char *rf_isa_known(int index) { return index >= 0 && index < N_KNOWN ? known[index].name : NULL; }
+
+const char *rf_isa_available(int index)
+{
+    for (int i = 0; i < N_KNOWN; i++)
+        if (known[i].supported() && index-- == 0) return known[i].name;
+    return NULL;
+}
+
+rf_status rf_isa_use(const char *name)
+{
+    int i = index_of(name);
+    if (i < 0) return RF_EINVAL;
+    if (!known[i].supported()) return RF_ENOTSUP;
+    atomic_store_explicit(&active, &known[i], memory_order_release);
+    return RF_OK;
+}
+
+rf_status rf_isa_environment(void) { return !cap_wanted() || index_of(cap_wanted()) >= 0 ? RF_OK : RF_EINVAL; }

@@ -1,0 +1,346 @@
+/* Fused passes over (outer, units, inner) arrays of type T.
+ *
+ * Both passes reduce to rows: a tile of at most F(WIDTH) neighbouring positions, each with its own bias,
+ * parameter and accumulators, walked down the outer axis. What a position is decides the tile:
+ *
+ *   inner large      one unit a tile; its run of `inner` elements is cut into rows of F(LANES) positions
+ *   inner small      whole units a tile: positions are (unit, inner) pairs
+ *   inner 1, units few and rows adjacent: several outer entries make one row, so that vectors are full
+ *
+ * At the end of a chunk the positions of a unit are folded into it. Chunks are fixed by the shape alone and
+ * sums are combined in chunk order, in float64: the result depends on nothing else. */
+
+enum {
+    F(WIDTH) = 512,
+    F(LANES) = 128,
+    F(CHUNK_ELEMENTS) = 1 << 18,
+};
+
+enum { F(WANT_ACTIVE) = 1, F(WANT_USUAL) = 2, F(WANT_ALL) = 4 };
+
+typedef struct {
+    COUNT active[F(WIDTH)], nonfinite[F(WIDTH)];
+    T max[F(WIDTH)], min[F(WIDTH)];
+    double sum[F(WIDTH)];
+} F(positions);
+
+/* How a tile lies in the array: see the three cases above. */
+typedef struct {
+    ptrdiff_t unit, n_units;       /* units of the tile */
+    ptrdiff_t width;               /* positions in a full row */
+    ptrdiff_t unit_step, pos_step; /* position of unit u's i-th: u * unit_step + i * pos_step */
+    ptrdiff_t per_unit;            /* positions of one unit */
+} F(tile);
+
+/* Calls rows(ctx, first outer entry, byte offset in it, rows, bytes from row to row, width) for a chunk. */
+typedef struct {
+    rf_shape shape;
+    ptrdiff_t chunk, adjacent; /* outer entries a chunk; entries that one row takes */
+} F(plan);
+
+static F(plan) F(make_plan)(rf_shape s, int rows_touch)
+{
+    ptrdiff_t block = (ptrdiff_t)(s.units * s.inner);
+    F(plan) p = {s, 1, 1};
+    if (block > 0 && F(CHUNK_ELEMENTS) > block) p.chunk = F(CHUNK_ELEMENTS) / block;
+    if (rows_touch && s.inner == 1 && block > 0 && block < F(LANES)) {
+        p.adjacent = F(LANES) / block;
+        p.chunk -= p.chunk % p.adjacent;
+    }
+    return p;
+}
+
+static F(tile) F(make_tile)(const F(plan) *p, ptrdiff_t unit)
+{
+    ptrdiff_t units = (ptrdiff_t)p->shape.units, inner = (ptrdiff_t)p->shape.inner;
+    F(tile) t = {.unit = unit, .n_units = units - unit, .unit_step = inner, .pos_step = 1, .per_unit = inner};
+    if (inner > F(WIDTH)) {
+        t.n_units = 1;
+        t.per_unit = F(LANES);
+        t.width = F(LANES);
+    } else if (p->adjacent > 1) {
+        t.unit_step = 1;
+        t.pos_step = units;
+        t.per_unit = p->adjacent;
+        t.width = units * p->adjacent;
+    } else {
+        if (t.n_units > F(WIDTH) / inner) t.n_units = F(WIDTH) / inner;
+        t.width = t.n_units * inner;
+    }
+    return t;
+}
+
+/* Per-unit numbers spread over the positions of a tile. `step` 0: one number for all. */
+static const T *F(spread)(T *to, const F(tile) *t, const T *per_unit, int step)
+{
+    if (step && t->per_unit == 1) return per_unit + t->unit;
+    for (ptrdiff_t u = 0; u < t->n_units; u++) {
+        T value = per_unit[step ? t->unit + u : 0];
+        for (ptrdiff_t i = 0; i < t->per_unit; i++) to[u * t->unit_step + i * t->pos_step] = value;
+    }
+    return to;
+}
+
+/* Eight accumulators in a fixed order: faster than one and the same everywhere. */
+static double F(fold_sum)(const double *v, ptrdiff_t n, ptrdiff_t step)
+{
+    double acc[8] = {0};
+    ptrdiff_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (int j = 0; j < 8; j++) acc[j] += v[(i + j) * step];
+    for (int j = 0; i < n; i++, j++) acc[j] += v[i * step];
+    return ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]));
+}
+static int64_t F(fold_count)(const COUNT *v, ptrdiff_t n, ptrdiff_t step)
+{
+    int64_t total = 0;
+    for (ptrdiff_t i = 0; i < n; i++) total += (int64_t)v[i * step];
+    return total;
+}
+static double F(fold_max)(const T *v, ptrdiff_t n, ptrdiff_t step)
+{
+    T most = v[0];
+    for (ptrdiff_t i = 1; i < n; i++) most = v[i * step] > most ? v[i * step] : most;
+    return most;
+}
+static double F(fold_min)(const T *v, ptrdiff_t n, ptrdiff_t step)
+{
+    T least = v[0];
+    for (ptrdiff_t i = 1; i < n; i++) least = v[i * step] < least ? v[i * step] : least;
+    return least;
+}
+
+/* ---- forward */
+
+typedef struct {
+    const T *bias, *param;
+    T threshold;
+    F(positions) *acc;
+} F(forward_context);
+
+static RF_INLINE void F(forward_rows)(T (*f)(T, T), int want, const F(forward_context) *c, ptrdiff_t rows,
+                                      ptrdiff_t width, const char *z, ptrdiff_t z_step, char *y, ptrdiff_t y_step)
+{
+    const T *bias = c->bias, *param = c->param, threshold = c->threshold;
+    F(positions) *acc = c->acc;
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const T *zr = (const T *)(z + row * z_step);
+        T *yr = (T *)(y + row * y_step);
+        RF_INDEPENDENT
+        for (ptrdiff_t i = 0; i < width; i++) {
+            T v = zr[i] + bias[i], out = f(v, param[i]);
+            yr[i] = out;
+            acc->active[i] += v > threshold ? (COUNT)1 : 0;
+            if (want >= F(WANT_USUAL)) {
+                acc->nonfinite[i] += F(is_finite)(v) ? 0 : (COUNT)1;
+                acc->max[i] = v > acc->max[i] ? v : acc->max[i];
+            }
+            if (want >= F(WANT_ALL)) {
+                acc->min[i] = v < acc->min[i] ? v : acc->min[i];
+                acc->sum[i] += F(is_finite)(out) ? (double)F(abs)(out) : 0;
+            }
+        }
+    }
+}
+
+typedef void F(forward_rows_fn)(const F(forward_context) *c, ptrdiff_t rows, ptrdiff_t width, const char *z,
+                                ptrdiff_t z_step, char *y, ptrdiff_t y_step);
+
+static void F(clear)(F(positions) *acc, int want, ptrdiff_t width)
+{
+    memset(acc->active, 0, (size_t)width * sizeof(COUNT));
+    if (want >= F(WANT_USUAL)) {
+        memset(acc->nonfinite, 0, (size_t)width * sizeof(COUNT));
+        for (ptrdiff_t i = 0; i < width; i++) acc->max[i] = -F(INF);
+    }
+    if (want >= F(WANT_ALL)) {
+        for (ptrdiff_t i = 0; i < width; i++) acc->min[i] = F(INF);
+        memset(acc->sum, 0, (size_t)width * sizeof(double));
+    }
+}
+
+static void F(fold_forward)(const F(tile) *t, const F(positions) *acc, const rf_unit_counts *to)
+{
+    for (ptrdiff_t u = 0; u < t->n_units; u++) {
+        ptrdiff_t unit = t->unit + u, at = u * t->unit_step, n = t->per_unit, step = t->pos_step;
+        if (to->active) to->active[unit] += F(fold_count)(acc->active + at, n, step);
+        if (to->nonfinite) to->nonfinite[unit] += F(fold_count)(acc->nonfinite + at, n, step);
+        if (to->max) {
+            double most = F(fold_max)(acc->max + at, n, step);
+            if (most > to->max[unit]) to->max[unit] = most;
+        }
+        if (to->min) {
+            double least = F(fold_min)(acc->min + at, n, step);
+            if (least < to->min[unit]) to->min[unit] = least;
+        }
+        if (to->sum_abs) to->sum_abs[unit] += F(fold_sum)(acc->sum + at, n, step);
+    }
+}
+
+/* The rows of outer entries [first, last) in tile t. */
+static void F(forward_chunk)(F(forward_rows_fn) *rows, const F(forward_context) *c, const F(plan) *p,
+                             const F(tile) *t, const rf_units_forward_args *a, ptrdiff_t first, ptrdiff_t last,
+                             char *no_output)
+{
+    ptrdiff_t inner = (ptrdiff_t)p->shape.inner, offset = t->unit * inner * (ptrdiff_t)sizeof(T);
+    const char *z = (const char *)a->z + first * a->z_step + offset;
+    char *y = a->y ? (char *)a->y + first * a->y_step + offset : no_output;
+    ptrdiff_t y_step = a->y ? a->y_step : 0, n = last - first;
+    if (inner > F(WIDTH)) {
+        ptrdiff_t full = inner / t->width, rest = inner % t->width, bytes = t->width * (ptrdiff_t)sizeof(T);
+        for (ptrdiff_t o = 0; o < n; o++) {
+            const char *zo = z + o * a->z_step;
+            char *yo = y + o * y_step;
+            rows(c, full, t->width, zo, bytes, yo, a->y ? bytes : 0);
+            rows(c, 1, rest, zo + full * bytes, 0, a->y ? yo + full * bytes : yo, 0);
+        }
+    } else {
+        ptrdiff_t full = n / p->adjacent, rest = n % p->adjacent;
+        rows(c, full, t->width, z, a->z_step * p->adjacent, y, y_step * p->adjacent);
+        if (rest)
+            rows(c, 1, rest * (ptrdiff_t)p->shape.units, z + full * p->adjacent * a->z_step, 0,
+                 y + full * p->adjacent * y_step, 0);
+    }
+}
+
+static void F(units_forward)(F(forward_rows_fn) *const *variants, T threshold, const rf_units_forward_args *a)
+{
+    const rf_unit_counts *counts = &a->counts;
+    int want = counts->min || counts->sum_abs       ? F(WANT_ALL)
+               : counts->nonfinite || counts->max ? F(WANT_USUAL)
+                                                  : F(WANT_ACTIVE);
+    F(forward_rows_fn) *rows = variants[want >> 1];
+    ptrdiff_t row_bytes = (ptrdiff_t)(a->shape.units * a->shape.inner * sizeof(T));
+    F(plan) p = F(make_plan)(a->shape, a->z_step == row_bytes && (!a->y || a->y_step == row_bytes));
+    F(positions) acc;
+    T bias[F(WIDTH)], param[F(WIDTH)], no_output[F(WIDTH)];
+    ptrdiff_t outer = (ptrdiff_t)a->shape.outer;
+    for (ptrdiff_t unit = 0; unit < (ptrdiff_t)a->shape.units;) {
+        F(tile) t = F(make_tile)(&p, unit);
+        /* z + -0.0 is z, zeros included; rows without a parameter never read theirs */
+        static const T none = -(T)0;
+        F(forward_context) c = {F(spread)(bias, &t, a->bias ? a->bias : &none, a->bias != NULL), bias, threshold,
+                                &acc};
+        if (a->param) c.param = F(spread)(param, &t, a->param, a->param_per_unit);
+        for (ptrdiff_t first = 0; first < outer; first += p.chunk) {
+            ptrdiff_t last = outer - first < p.chunk ? outer : first + p.chunk;
+            F(clear)(&acc, want, t.width);
+            F(forward_chunk)(rows, &c, &p, &t, a, first, last, (char *)no_output);
+            F(fold_forward)(&t, &acc, counts);
+        }
+        unit += t.n_units;
+    }
+}
+
+/* ---- backward */
+
+typedef struct {
+    const T *bias, *param;
+    F(positions) *acc;
+} F(backward_context);
+
+typedef struct {
+    const char *g, *s;
+    char *out;
+    ptrdiff_t g_step, s_step, out_step;
+} F(backward_rows_at);
+
+static RF_INLINE void F(backward_rows)(T (*f)(T, T, T), int want_counts, const F(backward_context) *c,
+                                       ptrdiff_t rows, ptrdiff_t width, F(backward_rows_at) at)
+{
+    const T *bias = c->bias, *param = c->param;
+    F(positions) *acc = c->acc;
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const T *g = (const T *)(at.g + row * at.g_step), *s = (const T *)(at.s + row * at.s_step);
+        T *out = (T *)(at.out + row * at.out_step);
+        RF_INDEPENDENT
+        for (ptrdiff_t i = 0; i < width; i++) {
+            T gz = f(g[i], s[i] + bias[i], param[i]);
+            out[i] = gz;
+            acc->sum[i] += gz;
+            if (want_counts) {
+                acc->active[i] += gz != 0 ? (COUNT)1 : 0;
+                acc->nonfinite[i] += F(is_finite)(gz) ? 0 : (COUNT)1;
+            }
+        }
+    }
+}
+
+typedef void F(backward_rows_fn)(const F(backward_context) *c, ptrdiff_t rows, ptrdiff_t width,
+                                 F(backward_rows_at) at);
+
+static void F(backward_chunk)(F(backward_rows_fn) *rows, const F(backward_context) *c, const F(plan) *p,
+                              const F(tile) *t, const rf_units_backward_args *a, ptrdiff_t first, ptrdiff_t last)
+{
+    ptrdiff_t inner = (ptrdiff_t)p->shape.inner, offset = t->unit * inner * (ptrdiff_t)sizeof(T), n = last - first;
+    F(backward_rows_at) at = {(const char *)a->grad_output + first * a->grad_output_step + offset,
+                              (const char *)a->source + first * a->source_step + offset,
+                              (char *)a->grad_input + first * a->grad_input_step + offset,
+                              a->grad_output_step * p->adjacent,
+                              a->source_step * p->adjacent,
+                              a->grad_input_step * p->adjacent};
+    if (inner > F(WIDTH)) {
+        ptrdiff_t full = inner / t->width, rest = inner % t->width, bytes = t->width * (ptrdiff_t)sizeof(T);
+        for (ptrdiff_t o = 0; o < n; o++) {
+            F(backward_rows_at) run = {at.g + o * at.g_step, at.s + o * at.s_step, at.out + o * at.out_step,
+                                       bytes, bytes, bytes};
+            rows(c, full, t->width, run);
+            run.g += full * bytes;
+            run.s += full * bytes;
+            run.out += full * bytes;
+            rows(c, 1, rest, run);
+        }
+    } else {
+        ptrdiff_t full = n / p->adjacent, rest = n % p->adjacent;
+        rows(c, full, t->width, at);
+        at.g += full * at.g_step;
+        at.s += full * at.s_step;
+        at.out += full * at.out_step;
+        if (rest) rows(c, 1, rest * (ptrdiff_t)p->shape.units, at);
+    }
+}
+
+static void F(units_backward)(F(backward_rows_fn) *const *variants, const rf_units_backward_args *a)
+{
+    int want_counts = a->counts.nonzero || a->counts.nonfinite;
+    F(backward_rows_fn) *rows = variants[want_counts];
+    ptrdiff_t row_bytes = (ptrdiff_t)(a->shape.units * a->shape.inner * sizeof(T));
+    F(plan) p = F(make_plan)(a->shape, a->grad_output_step == row_bytes && a->source_step == row_bytes &&
+                                           a->grad_input_step == row_bytes);
+    F(positions) acc;
+    T bias[F(WIDTH)], param[F(WIDTH)];
+    double total[F(WIDTH)]; /* of bias_grad, over the chunks */
+    ptrdiff_t outer = (ptrdiff_t)a->shape.outer;
+    for (ptrdiff_t unit = 0; unit < (ptrdiff_t)a->shape.units;) {
+        F(tile) t = F(make_tile)(&p, unit);
+        static const T none = -(T)0;
+        F(backward_context) c = {F(spread)(bias, &t, a->bias ? a->bias : &none, a->bias != NULL), bias, &acc};
+        if (a->param) c.param = F(spread)(param, &t, a->param, a->param_per_unit);
+        memset(total, 0, (size_t)t.n_units * sizeof(double));
+        for (ptrdiff_t first = 0; first < outer; first += p.chunk) {
+            ptrdiff_t last = outer - first < p.chunk ? outer : first + p.chunk;
+            memset(acc.sum, 0, (size_t)t.width * sizeof(double));
+            if (want_counts) {
+                memset(acc.active, 0, (size_t)t.width * sizeof(COUNT));
+                memset(acc.nonfinite, 0, (size_t)t.width * sizeof(COUNT));
+            }
+            F(backward_chunk)(rows, &c, &p, &t, a, first, last);
+            for (ptrdiff_t u = 0; u < t.n_units; u++) {
+                ptrdiff_t at = u * t.unit_step;
+                total[u] += F(fold_sum)(acc.sum + at, t.per_unit, t.pos_step);
+                if (a->counts.nonzero)
+                    a->counts.nonzero[t.unit + u] += F(fold_count)(acc.active + at, t.per_unit, t.pos_step);
+                if (a->counts.nonfinite)
+                    a->counts.nonfinite[t.unit + u] += F(fold_count)(acc.nonfinite + at, t.per_unit, t.pos_step);
+            }
+        }
+        if (a->bias_grad)
+            for (ptrdiff_t u = 0; u < t.n_units; u++) {
+                if (a->bias_grad_dtype == RF_FLOAT64)
+                    ((double *)a->bias_grad)[t.unit + u] = total[u];
+                else
+                    ((float *)a->bias_grad)[t.unit + u] = (float)total[u];
+            }
+        unit += t.n_units;
+    }
+}

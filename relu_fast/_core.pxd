@@ -1,0 +1,54 @@
+# What _units.pyx borrows from the one extension that links the C library.
+
+from libc.stdint cimport int64_t
+
+cdef extern from "relu_fast.h" nogil:
+    ctypedef enum rf_status:
+        RF_OK
+    ctypedef enum rf_dtype:
+        RF_FLOAT32
+        RF_FLOAT64
+    ctypedef struct rf_shape:
+        size_t outer, units, inner
+    ctypedef struct rf_unit_counts:
+        int64_t *active
+        int64_t *nonfinite
+        double *max
+        double *min
+        double *sum_abs
+    ctypedef struct rf_grad_counts:
+        int64_t *nonzero
+        int64_t *nonfinite
+    ctypedef struct rf_units_forward_args:
+        int activation
+        rf_dtype dtype
+        rf_shape shape
+        const void *z
+        ptrdiff_t z_step
+        void *y
+        ptrdiff_t y_step
+        const void *bias
+        const void *param
+        int param_per_unit
+        rf_unit_counts counts
+    ctypedef struct rf_units_backward_args:
+        int activation
+        rf_dtype dtype
+        rf_shape shape
+        const void *grad_output
+        ptrdiff_t grad_output_step
+        const void *source
+        ptrdiff_t source_step
+        int source_is_y
+        void *grad_input
+        ptrdiff_t grad_input_step
+        const void *bias
+        const void *param
+        int param_per_unit
+        void *bias_grad
+        rf_dtype bias_grad_dtype
+        rf_grad_counts counts
+
+cdef int units_forward(const rf_units_forward_args *args) noexcept nogil
+cdef int units_backward(const rf_units_backward_args *args) noexcept nogil
+cdef const char *error_message(int status) noexcept nogil
