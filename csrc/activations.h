@@ -34,7 +34,7 @@ static RF_INLINE T F(elu)(T x, T alpha)
 static RF_INLINE T F(elu_backward)(T g, T x, T alpha)
 {
     F(scaled) e = F(exp_scaled)(x);
-    return x > 0 ? g : F(unscale)(g, F(fma)(alpha, e.hi, alpha * e.lo), e);
+    return x > 0 ? g : F(times_exp)(g * alpha, e);
 }
 static RF_INLINE T F(elu_backward_y)(T g, T y, T alpha) { return y > 0 ? g : g * (y + alpha); }
 
@@ -44,7 +44,7 @@ static RF_INLINE T F(selu)(T x)
     F(pair) e = F(expm1)(x);
     T left = F(fma)(F(SELU_LEFT_HI), e.hi, F(fma)(F(SELU_LEFT_HI), e.lo, F(SELU_LEFT_LO) * e.hi));
     T right = F(fma)(F(SELU_SCALE_HI), x, F(SELU_SCALE_LO) * F(at_most)(x, F(MAX)));
-    return x < 0 ? left : right;
+    return x < 0 ? left : F(copysign)(right, x); /* the sum of -0 and +0 is +0 */
 }
 static RF_INLINE T F(selu_backward)(T g, T x)
 {

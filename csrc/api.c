@@ -62,11 +62,36 @@ static int known(rf_activation activation, rf_dtype dtype)
 
 static int misaligned(const void *p, size_t size) { return (uintptr_t)p % size != 0; }
 
-/* Overlap other than being the same: [a, a + a_bytes) against [b, b + b_bytes). */
-static int partly(const void *a, size_t a_bytes, const void *b, size_t b_bytes)
+/* Blocks of `bytes` bytes each, `jump` apart. */
+typedef struct {
+    uintptr_t low;
+    size_t count, bytes, jump;
+} blocks;
+
+static blocks one_block(const void *p, size_t bytes) { return (blocks){(uintptr_t)p, 1, bytes, 0}; }
+
+/* Whether any block of `a` overlaps one of `b`. */
+static int meet(blocks a, blocks b)
 {
-    uintptr_t p = (uintptr_t)a, q = (uintptr_t)b;
-    return p != q && a_bytes && b_bytes && p < q + b_bytes && q < p + a_bytes;
+    uintptr_t a_end = a.low + (a.count - 1) * a.jump + a.bytes, b_end = b.low + (b.count - 1) * b.jump + b.bytes;
+    if (!a.low || !b.low || a.low >= b_end || b.low >= a_end) return 0;
+    /* columns side by side: the first and the last block of a meet whatever the others would */
+    size_t every = a.jump == b.jump && a.count == b.count && a.count > 1 ? a.count - 1 : 1;
+    for (size_t i = 0; i < a.count; i += every) {
+        uintptr_t here = a.low + i * a.jump;
+        if (here + a.bytes <= b.low) continue;
+        /* of the blocks of b that start before this one's end, the last reaches farthest */
+        size_t last = b.count - 1, reached = b.jump ? (here + a.bytes - 1 - b.low) / b.jump : last;
+        if (reached < last) last = reached;
+        if (b.low + last * b.jump + b.bytes > here) return 1;
+    }
+    return 0;
+}
+
+/* Overlap other than being the same. */
+static int partly(const void *a, const void *b, size_t bytes)
+{
+    return a != b && bytes && meet(one_block(a, bytes), one_block(b, bytes));
 }
 
 rf_status rf_forward(rf_activation activation, rf_dtype dtype, size_t n, const void *x, const void *params, void *y)
@@ -77,7 +102,8 @@ rf_status rf_forward(rf_activation activation, rf_dtype dtype, size_t n, const v
     if (n > PTRDIFF_MAX / size || (n_params && !params)) return RF_EINVAL;
     if (n && (!x || !y)) return RF_EINVAL;
     if (misaligned(x, size) || misaligned(y, size) || misaligned(params, size)) return RF_EINVAL;
-    if (partly(x, n * size, y, n * size)) return RF_EOVERLAP;
+    if (partly(x, y, n * size) || (n_params && n && meet(one_block(params, size), one_block(y, n * size))))
+        return RF_EOVERLAP;
     char *args[3] = {(char *)x, n_params ? (char *)params : y, y};
     ptrdiff_t step = (ptrdiff_t)size, steps[3] = {step, n_params ? 0 : step, step};
     rf_run(activation, RF_FORWARD, dtype, args, (ptrdiff_t)n, steps);
@@ -95,49 +121,54 @@ rf_status rf_backward(rf_activation activation, rf_dtype dtype, size_t n, const 
     if (misaligned(x, size) || misaligned(grad_output, size) || misaligned(grad_input, size) ||
         misaligned(params, size))
         return RF_EINVAL;
-    if (partly(x, bytes, grad_input, bytes) || partly(grad_output, bytes, grad_input, bytes)) return RF_EOVERLAP;
+    if (partly(x, grad_input, bytes) || partly(grad_output, grad_input, bytes)) return RF_EOVERLAP;
     /* the per-unit pass: elementwise, without the gradient of a learned parameter */
     rf_units_backward_args args = {activation, dtype, {1, 1, n}, grad_output, 0, x, 0, 0, grad_input, 0,
-                                   NULL, params, 0, NULL, dtype, {NULL, NULL}};
+                                   NULL, params, 0, NULL, {NULL, NULL}};
     return n ? rf_units_backward(&args) : RF_OK;
 }
 
-/* Bytes from the first to the last of an array of outer entries; 0 if that overflows or a step is too small. */
-static size_t extent(const rf_shape *s, ptrdiff_t step, size_t size)
-{
-    size_t block = s->units * s->inner * size, jump = (size_t)(step < 0 ? -step : step);
-    if (s->outer == 1) return block;
-    if (jump % size || jump > (PTRDIFF_MAX - block) / s->outer) return 0;
-    return (s->outer - 1) * jump + block;
-}
+static size_t distance(ptrdiff_t step) { return step < 0 ? 0 - (size_t)step : (size_t)step; }
 
-/* An output may not write an element twice, and may overlap an input only by being it. */
-static int bad_pair(const rf_shape *s, size_t size, const void *in, ptrdiff_t in_step, const void *out,
-                    ptrdiff_t out_step)
+/* Outer entries that lie between addresses that do not exist, or not on whole elements. */
+static int bad_step(const rf_shape *s, ptrdiff_t step, size_t size)
 {
-    size_t in_bytes = extent(s, in_step, size), out_bytes = extent(s, out_step, size);
-    const char *in_low = (const char *)in, *out_low = (const char *)out;
-    if (s->outer > 1 && in_step < 0) in_low += (ptrdiff_t)(s->outer - 1) * in_step;
-    if (s->outer > 1 && out_step < 0) out_low += (ptrdiff_t)(s->outer - 1) * out_step;
-    if (in == out && (in_step == out_step || s->outer == 1)) return 0;
-    if (!partly(in_low, in_bytes, out_low, out_bytes)) return in == out;
-    if (in_step != out_step || s->outer == 1 || in_step == 0) return 1;
-    /* columns side by side: blocks repeat every `step` bytes, and lie apart if they do within one period */
-    size_t step = (size_t)(in_step < 0 ? -in_step : in_step), block = s->units * s->inner * size;
-    size_t apart = in_low < out_low ? (size_t)(out_low - in_low) % step : step - (size_t)(in_low - out_low) % step;
-    return apart < block || step - apart < block;
-}
-
-static int bad_shape(const rf_shape *s, size_t size)
-{
-    if (s->units == 0 || s->inner == 0 || s->outer == 0) return 0;
-    return s->inner > PTRDIFF_MAX / size / s->units || s->outer > PTRDIFF_MAX / size / s->units / s->inner;
+    size_t block = s->units * s->inner * size, jump = distance(step);
+    return s->outer > 1 && (jump % size || jump > (PTRDIFF_MAX - block) / (s->outer - 1));
 }
 
 /* Blocks of an output must not overlap each other. */
 static int bad_output_step(const rf_shape *s, ptrdiff_t step, size_t size)
 {
-    return s->outer > 1 && (size_t)(step < 0 ? -step : step) < s->units * s->inner * size;
+    return bad_step(s, step, size) || (s->outer > 1 && distance(step) < s->units * s->inner * size);
+}
+
+static blocks blocks_of(const rf_shape *s, size_t size, const void *p, ptrdiff_t step)
+{
+    size_t jump = distance(step), bytes = s->units * s->inner * size;
+    if (s->outer == 1 || step == 0) return one_block(p, bytes);
+    uintptr_t low = (uintptr_t)p - (step < 0 ? (s->outer - 1) * jump : 0);
+    return (blocks){low, s->outer, bytes, jump};
+}
+
+static blocks parameter_block(const rf_shape *s, size_t size, const void *param, int per_unit)
+{
+    return one_block(param, (per_unit ? s->units : 1) * size);
+}
+
+/* An output may overlap an input only by being it. */
+static int bad_pair(const rf_shape *s, size_t size, const void *in, ptrdiff_t in_step, const void *out,
+                    ptrdiff_t out_step)
+{
+    if (in == out && (in_step == out_step || s->outer == 1)) return 0;
+    return meet(blocks_of(s, size, in, in_step), blocks_of(s, size, out, out_step));
+}
+
+static int bad_shape(const rf_shape *s, size_t size)
+{
+    if (s->units > PTRDIFF_MAX / sizeof(double)) return 1;
+    if (s->units == 0 || s->inner == 0 || s->outer == 0) return 0;
+    return s->inner > PTRDIFF_MAX / size / s->units || s->outer > PTRDIFF_MAX / size / s->units / s->inner;
 }
 
 rf_status rf_units_forward(const rf_units_forward_args *a)
@@ -147,14 +178,21 @@ rf_status rf_units_forward(const rf_units_forward_args *a)
     size_t size = size_of(a->dtype);
     if (bad_shape(s, size)) return RF_EINVAL;
     if (infos[a->activation].n_params && !a->param) return RF_EINVAL;
+    const rf_unit_counts *c = &a->counts;
+    if (misaligned(c->active, sizeof(int64_t)) || misaligned(c->nonfinite, sizeof(int64_t)) ||
+        misaligned(c->max, sizeof(double)) || misaligned(c->min, sizeof(double)) ||
+        misaligned(c->sum_abs, sizeof(double)))
+        return RF_EINVAL;
     if (s->outer == 0 || s->units == 0 || s->inner == 0) return RF_OK;
     if (!a->z || misaligned(a->z, size) || misaligned(a->y, size) || misaligned(a->bias, size) ||
         misaligned(a->param, size))
         return RF_EINVAL;
-    if (!extent(s, a->z_step, size)) return RF_EINVAL;
+    if (bad_step(s, a->z_step, size) || (a->y && bad_output_step(s, a->y_step, size))) return RF_EINVAL;
     if (a->y) {
-        if (!extent(s, a->y_step, size) || bad_output_step(s, a->y_step, size)) return RF_EINVAL;
-        if (bad_pair(s, size, a->z, a->z_step, a->y, a->y_step)) return RF_EOVERLAP;
+        blocks y = blocks_of(s, size, a->y, a->y_step);
+        if (bad_pair(s, size, a->z, a->z_step, a->y, a->y_step) || meet(one_block(a->bias, s->units * size), y) ||
+            meet(parameter_block(s, size, a->param, a->param_per_unit), y))
+            return RF_EOVERLAP;
     }
     rf_fp_state saved = rf_fp_enter();
     rf_active_kernels()->rows[a->activation][a->dtype].units_forward(a);
@@ -170,22 +208,31 @@ rf_status rf_units_backward(const rf_units_backward_args *a)
     if (bad_shape(s, size)) return RF_EINVAL;
     if (infos[a->activation].n_params && !a->param) return RF_EINVAL;
     if (a->source_is_y && a->bias) return RF_EINVAL;
-    if (a->bias_grad && a->bias_grad_dtype != RF_FLOAT32 && a->bias_grad_dtype != RF_FLOAT64) return RF_EINVAL;
-    if (a->bias_grad && misaligned(a->bias_grad, size_of(a->bias_grad_dtype))) return RF_EINVAL;
+    if (misaligned(a->bias_grad, sizeof(double)) || misaligned(a->counts.nonzero, sizeof(int64_t)) ||
+        misaligned(a->counts.nonfinite, sizeof(int64_t)))
+        return RF_EINVAL;
     if (s->outer == 0 || s->units == 0 || s->inner == 0) {
-        if (a->bias_grad) memset(a->bias_grad, 0, s->units * size_of(a->bias_grad_dtype));
+        if (a->bias_grad) memset(a->bias_grad, 0, s->units * sizeof(double));
         return RF_OK;
     }
     if (!a->grad_output || !a->source || !a->grad_input || misaligned(a->grad_output, size) ||
         misaligned(a->source, size) || misaligned(a->grad_input, size) || misaligned(a->bias, size) ||
         misaligned(a->param, size))
         return RF_EINVAL;
-    if (!extent(s, a->grad_output_step, size) || !extent(s, a->source_step, size) ||
-        !extent(s, a->grad_input_step, size) || bad_output_step(s, a->grad_input_step, size))
+    if (bad_step(s, a->grad_output_step, size) || bad_step(s, a->source_step, size) ||
+        bad_output_step(s, a->grad_input_step, size))
         return RF_EINVAL;
     if (bad_pair(s, size, a->grad_output, a->grad_output_step, a->grad_input, a->grad_input_step) ||
         bad_pair(s, size, a->source, a->source_step, a->grad_input, a->grad_input_step))
         return RF_EOVERLAP;
+    blocks out = blocks_of(s, size, a->grad_input, a->grad_input_step), bias = one_block(a->bias, s->units * size),
+           param = parameter_block(s, size, a->param, a->param_per_unit),
+           sums = one_block(a->bias_grad, s->units * sizeof(double));
+    if (meet(bias, out) || meet(param, out) || meet(sums, out) || meet(sums, bias) || meet(sums, param) ||
+        meet(sums, blocks_of(s, size, a->grad_output, a->grad_output_step)) ||
+        meet(sums, blocks_of(s, size, a->source, a->source_step)))
+        return RF_EOVERLAP;
+    if (a->bias_grad) memset(a->bias_grad, 0, s->units * sizeof(double));
     rf_fp_state saved = rf_fp_enter();
     rf_active_kernels()->rows[a->activation][a->dtype].units_backward(a);
     rf_fp_leave(saved);

@@ -1,5 +1,8 @@
 /* Every kernel for one instruction set. Compiled once per ISA; RF_ISA names it, and rf_kernels_<RF_ISA> is the
  * only symbol that leaves. */
+#ifndef __clang__
+#pragma GCC optimize("no-thread-jumps") /* else GCC turns clamps into nested branches, which masks slow down */
+#endif
 #include "kernels.h"
 
 #include <float.h>
@@ -13,10 +16,17 @@
 #define RF_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
+/* Clang does not define __FP_FAST_FMA. */
+#if defined(__FP_FAST_FMA) || defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define RF_HAS_FMA 1
+#else
+#define RF_HAS_FMA 0
+#endif
+
 /* Where the ISA has no fused multiply-add, a * b + c would destroy the compensated steps. */
 static RF_INLINE float fma_f32(float a, float b, float c)
 {
-#ifdef __FP_FAST_FMAF
+#if RF_HAS_FMA
     return __builtin_fmaf(a, b, c);
 #else
     return (float)((double)a * b + c);
@@ -25,7 +35,7 @@ static RF_INLINE float fma_f32(float a, float b, float c)
 
 static RF_INLINE double fma_f64(double a, double b, double c)
 {
-#ifdef __FP_FAST_FMA
+#if RF_HAS_FMA
     return __builtin_fma(a, b, c);
 #else
     /* Dekker's product p + e = a * b, Knuth's sum s + t = p + c */

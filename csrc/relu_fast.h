@@ -107,13 +107,12 @@ typedef struct {
     const void *bias; /* units numbers, or NULL; NULL where the source is y */
     const void *param;
     int param_per_unit;
-    void *bias_grad; /* units numbers of bias_grad_dtype, overwritten; or NULL */
-    rf_dtype bias_grad_dtype;
+    double *bias_grad; /* units numbers, overwritten; or NULL */
     rf_grad_counts counts;
 } rf_units_backward_args;
 
-/* grad_input = grad_output * activation'(x + bias), its sum per unit (accumulated in float64, in an order that
- * the shape alone decides) and the counts, in one pass. */
+/* grad_input = grad_output * activation'(x + bias), its sum per unit (added up in an order that the shape alone
+ * decides) and the counts, in one pass. */
 rf_status rf_units_backward(const rf_units_backward_args *args);
 
 /* Instruction sets that this machine runs, best first: "avx512", "avx2", "baseline" on x86-64. NULL past the

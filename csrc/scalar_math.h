@@ -41,7 +41,7 @@ static RF_INLINE F(exp_parts) F(exp_split)(T x, int shift)
 {
     /* Adding the magic number rounds x / ln 2 to the integer k and leaves k plus the exponent bias in the low
      * bits; what overflows there is shifted out. */
-    T magic = F(ROUNDER) + (F(EXPONENT_BIAS) + shift);
+    T magic = F(ROUNDER) + (T)(F(EXPONENT_BIAS) + shift);
     T t = F(fma)(x, F(LOG2E), magic), k = t - magic;
     T r = F(fma)(k, -F(LN2_HI), x), d = k * -F(LN2_LO);
     T s = F(expm1_rest)(r, d), p = r + s;
@@ -52,8 +52,8 @@ static RF_INLINE F(exp_parts) F(exp_split)(T x, int shift)
 static RF_INLINE F(pair) F(expm1)(T x)
 {
     F(exp_parts) e = F(exp_split)(F(at_most)(F(at_least)(x, F(EXPM1_FLAT)), 0), 0);
-    T c = e.scale - 1, hi = F(fma)(e.scale, e.p, c);
-    return (F(pair)){hi, F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, c - hi))};
+    T c = e.scale - 1, c_lo = e.scale - (c + 1), hi = F(fma)(e.scale, e.p, c);
+    return (F(pair)){hi, F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, (c - hi) + c_lo))};
 }
 
 /* e^x for x <= 0 as (hi + lo) * scale * step * step: never subnormal before the last product, and down to where
@@ -72,7 +72,14 @@ static RF_INLINE F(scaled) F(exp_scaled)(T x)
                        c < F(EXP_FAR) ? F(EXP_STEP) : 1};
 }
 
-/* g * m * e.scale * e.step^2, in an order that neither overflows nor loses bits early. */
+/* v e^x; v may be any number, infinite too: only its rounding is lost. */
+static RF_INLINE T F(times_exp)(T v, F(scaled) e)
+{
+    T a = v * e.step, finite = F(at_most)(F(at_least)(a, -F(MAX)), F(MAX));
+    return F(fma)(a, e.hi * e.scale, finite * (e.lo * e.scale)) * e.step;
+}
+
+/* g * m * e.scale * e.step^2 for m next to 1, in an order that neither overflows nor loses bits early. */
 static RF_INLINE T F(unscale)(T g, T m, F(scaled) e) { return (g * e.step) * (m * e.scale) * e.step; }
 
 /* 1 / (1 + e^-x): the denominator as a pair, scaled so that its reciprocal is never subnormal. */
@@ -91,8 +98,9 @@ static RF_INLINE T F(logistic)(T x)
 static RF_INLINE T F(logistic_backward)(T g, T x, T factor)
 {
     F(scaled) e = F(exp_scaled)(-F(abs)(x));
-    T z = e.hi * e.scale * e.step * e.step;
-    T t = F(fma)(z, z, 2 * z), d = 1 + t, d_lo = t - (d - 1);
+    T z = e.hi * e.scale * e.step * e.step, z_lo = e.lo * e.scale * e.step;
+    T t = F(fma)(z, z, 2 * z), d = 1 + t, t_lo = F(fma)(z, z, 2 * z - t) + 2 * z_lo * (1 + z);
+    T d_lo = (t - (d - 1)) + t_lo;
     T r = 1 / d, q = e.hi * r;
     T rest = F(fma)(-q, d_lo, F(fma)(-q, d, e.hi)) + e.lo;
     return F(unscale)(g, factor * F(fma)(r, rest, q), e);

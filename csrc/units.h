@@ -14,13 +14,16 @@ enum {
     F(WIDTH) = 512,
     F(LANES) = 128,
     F(CHUNK_ELEMENTS) = 1 << 18,
+    F(MIN_ROWS) = 16,
+    /* Accumulators a multiple of 4 KiB apart would wait for each other's stores (4K aliasing): 3 times slower. */
+    F(PAD) = 832 / sizeof(T),
 };
 
 enum { F(WANT_ACTIVE) = 1, F(WANT_USUAL) = 2, F(WANT_ALL) = 4 };
 
 typedef struct {
-    COUNT active[F(WIDTH)], nonfinite[F(WIDTH)];
-    T max[F(WIDTH)], min[F(WIDTH)];
+    COUNT active[F(WIDTH) + F(PAD)], nonfinite[F(WIDTH) + F(PAD)];
+    T max[F(WIDTH) + F(PAD)], min[F(WIDTH) + F(PAD)];
     double sum[F(WIDTH)];
 } F(positions);
 
@@ -41,9 +44,10 @@ typedef struct {
 static F(plan) F(make_plan)(rf_shape s, int rows_touch)
 {
     ptrdiff_t block = (ptrdiff_t)(s.units * s.inner);
-    F(plan) p = {s, 1, 1};
-    if (block > 0 && F(CHUNK_ELEMENTS) > block) p.chunk = F(CHUNK_ELEMENTS) / block;
-    if (rows_touch && s.inner == 1 && block > 0 && block < F(LANES)) {
+    /* a tile of whole units is cleared and folded once a chunk: enough rows to make that cheap */
+    F(plan) p = {s, (ptrdiff_t)s.inner > F(WIDTH) ? 1 : F(MIN_ROWS), 1};
+    if (F(CHUNK_ELEMENTS) / p.chunk > block) p.chunk = F(CHUNK_ELEMENTS) / block;
+    if (rows_touch && s.inner == 1 && block < F(LANES)) {
         p.adjacent = F(LANES) / block;
         p.chunk -= p.chunk % p.adjacent;
     }
@@ -79,6 +83,13 @@ static const T *F(spread)(T *to, const F(tile) *t, const T *per_unit, int step)
         for (ptrdiff_t i = 0; i < t->per_unit; i++) to[u * t->unit_step + i * t->pos_step] = value;
     }
     return to;
+}
+
+/* z + -0.0 is z, zeros included: a missing bias. */
+static const T *F(spread_bias)(T *to, const F(tile) *t, const T *bias)
+{
+    static const T none = -(T)0;
+    return bias ? F(spread)(to, t, bias, 1) : F(spread)(to, t, &none, 0);
 }
 
 /* Eight accumulators in a fixed order: faster than one and the same everywhere. */
@@ -206,7 +217,7 @@ static void F(forward_chunk)(F(forward_rows_fn) *rows, const F(forward_context) 
 static void F(units_forward)(F(forward_rows_fn) *const *variants, T threshold, const rf_units_forward_args *a)
 {
     const rf_unit_counts *counts = &a->counts;
-    int want = counts->min || counts->sum_abs       ? F(WANT_ALL)
+    int want = counts->min || counts->sum_abs     ? F(WANT_ALL)
                : counts->nonfinite || counts->max ? F(WANT_USUAL)
                                                   : F(WANT_ACTIVE);
     F(forward_rows_fn) *rows = variants[want >> 1];
@@ -214,21 +225,18 @@ static void F(units_forward)(F(forward_rows_fn) *const *variants, T threshold, c
     F(plan) p = F(make_plan)(a->shape, a->z_step == row_bytes && (!a->y || a->y_step == row_bytes));
     F(positions) acc;
     T bias[F(WIDTH)], param[F(WIDTH)], no_output[F(WIDTH)];
-    ptrdiff_t outer = (ptrdiff_t)a->shape.outer;
-    for (ptrdiff_t unit = 0; unit < (ptrdiff_t)a->shape.units;) {
-        F(tile) t = F(make_tile)(&p, unit);
-        /* z + -0.0 is z, zeros included; rows without a parameter never read theirs */
-        static const T none = -(T)0;
-        F(forward_context) c = {F(spread)(bias, &t, a->bias ? a->bias : &none, a->bias != NULL), bias, threshold,
-                                &acc};
-        if (a->param) c.param = F(spread)(param, &t, a->param, a->param_per_unit);
-        for (ptrdiff_t first = 0; first < outer; first += p.chunk) {
-            ptrdiff_t last = outer - first < p.chunk ? outer : first + p.chunk;
+    ptrdiff_t outer = (ptrdiff_t)a->shape.outer, units = (ptrdiff_t)a->shape.units;
+    for (ptrdiff_t first = 0; first < outer; first += p.chunk) {
+        ptrdiff_t last = outer - first < p.chunk ? outer : first + p.chunk;
+        for (ptrdiff_t unit = 0; unit < units;) {
+            F(tile) t = F(make_tile)(&p, unit);
+            F(forward_context) c = {F(spread_bias)(bias, &t, a->bias), bias, threshold, &acc};
+            if (a->param) c.param = F(spread)(param, &t, a->param, a->param_per_unit);
             F(clear)(&acc, want, t.width);
             F(forward_chunk)(rows, &c, &p, &t, a, first, last, (char *)no_output);
             F(fold_forward)(&t, &acc, counts);
+            unit += t.n_units;
         }
-        unit += t.n_units;
     }
 }
 
@@ -302,23 +310,21 @@ static void F(backward_chunk)(F(backward_rows_fn) *rows, const F(backward_contex
 
 static void F(units_backward)(F(backward_rows_fn) *const *variants, const rf_units_backward_args *a)
 {
-    int want_counts = a->counts.nonzero || a->counts.nonfinite;
+    const rf_grad_counts *counts = &a->counts;
+    int want_counts = counts->nonzero || counts->nonfinite;
     F(backward_rows_fn) *rows = variants[want_counts];
     ptrdiff_t row_bytes = (ptrdiff_t)(a->shape.units * a->shape.inner * sizeof(T));
     F(plan) p = F(make_plan)(a->shape, a->grad_output_step == row_bytes && a->source_step == row_bytes &&
                                            a->grad_input_step == row_bytes);
     F(positions) acc;
     T bias[F(WIDTH)], param[F(WIDTH)];
-    double total[F(WIDTH)]; /* of bias_grad, over the chunks */
-    ptrdiff_t outer = (ptrdiff_t)a->shape.outer;
-    for (ptrdiff_t unit = 0; unit < (ptrdiff_t)a->shape.units;) {
-        F(tile) t = F(make_tile)(&p, unit);
-        static const T none = -(T)0;
-        F(backward_context) c = {F(spread)(bias, &t, a->bias ? a->bias : &none, a->bias != NULL), bias, &acc};
-        if (a->param) c.param = F(spread)(param, &t, a->param, a->param_per_unit);
-        memset(total, 0, (size_t)t.n_units * sizeof(double));
-        for (ptrdiff_t first = 0; first < outer; first += p.chunk) {
-            ptrdiff_t last = outer - first < p.chunk ? outer : first + p.chunk;
+    ptrdiff_t outer = (ptrdiff_t)a->shape.outer, units = (ptrdiff_t)a->shape.units;
+    for (ptrdiff_t first = 0; first < outer; first += p.chunk) {
+        ptrdiff_t last = outer - first < p.chunk ? outer : first + p.chunk;
+        for (ptrdiff_t unit = 0; unit < units;) {
+            F(tile) t = F(make_tile)(&p, unit);
+            F(backward_context) c = {F(spread_bias)(bias, &t, a->bias), bias, &acc};
+            if (a->param) c.param = F(spread)(param, &t, a->param, a->param_per_unit);
             memset(acc.sum, 0, (size_t)t.width * sizeof(double));
             if (want_counts) {
                 memset(acc.active, 0, (size_t)t.width * sizeof(COUNT));
@@ -326,21 +332,12 @@ static void F(units_backward)(F(backward_rows_fn) *const *variants, const rf_uni
             }
             F(backward_chunk)(rows, &c, &p, &t, a, first, last);
             for (ptrdiff_t u = 0; u < t.n_units; u++) {
-                ptrdiff_t at = u * t.unit_step;
-                total[u] += F(fold_sum)(acc.sum + at, t.per_unit, t.pos_step);
-                if (a->counts.nonzero)
-                    a->counts.nonzero[t.unit + u] += F(fold_count)(acc.active + at, t.per_unit, t.pos_step);
-                if (a->counts.nonfinite)
-                    a->counts.nonfinite[t.unit + u] += F(fold_count)(acc.nonfinite + at, t.per_unit, t.pos_step);
+                ptrdiff_t to = t.unit + u, at = u * t.unit_step, n = t.per_unit, step = t.pos_step;
+                if (a->bias_grad) a->bias_grad[to] += F(fold_sum)(acc.sum + at, n, step);
+                if (counts->nonzero) counts->nonzero[to] += F(fold_count)(acc.active + at, n, step);
+                if (counts->nonfinite) counts->nonfinite[to] += F(fold_count)(acc.nonfinite + at, n, step);
             }
+            unit += t.n_units;
         }
-        if (a->bias_grad)
-            for (ptrdiff_t u = 0; u < t.n_units; u++) {
-                if (a->bias_grad_dtype == RF_FLOAT64)
-                    ((double *)a->bias_grad)[t.unit + u] = total[u];
-                else
-                    ((float *)a->bias_grad)[t.unit + u] = (float)total[u];
-            }
-        unit += t.n_units;
     }
 }

@@ -45,8 +45,7 @@ cdef extern from "relu_fast.h" nogil:
         const void *bias
         const void *param
         int param_per_unit
-        void *bias_grad
-        rf_dtype bias_grad_dtype
+        double *bias_grad
         rf_grad_counts counts
 
 cdef int units_forward(const rf_units_forward_args *args) noexcept nogil

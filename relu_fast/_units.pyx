@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uintptr_t
 cimport numpy as cnp
 
 from ._core cimport (
-    RF_FLOAT32, RF_FLOAT64, RF_OK, error_message, rf_dtype, rf_shape, rf_unit_counts, rf_units_backward_args,
+    RF_FLOAT32, RF_FLOAT64, RF_OK, error_message, rf_shape, rf_unit_counts, rf_units_backward_args,
     rf_units_forward_args, units_backward, units_forward,
 )
 
@@ -20,6 +20,9 @@ cnp.import_array()
 
 cdef dict ROW_INDEX = {name: i for i, name in enumerate(ACTIVATIONS)}
 cdef dict ROW_PARAM = {name: next(iter(row.params), None) for name, row in ACTIVATIONS.items()}
+
+cdef enum:
+    STACK_UNITS = 256
 
 cdef tuple UNIT_FIELDS = ("active", "nonfinite", "max", "min", "sum_abs")
 
@@ -235,6 +238,10 @@ cdef bint as_blocks(cnp.ndarray a, int axis, rf_shape *shape, ptrdiff_t *step) n
     cdef int i, nd = cnp.PyArray_NDIM(a)
     shape.outer = shape.inner = 1
     shape.units = cnp.PyArray_DIM(a, axis)
+    step[0] = 0
+    if cnp.PyArray_SIZE(a) == 0:  # NumPy gives such arrays any strides
+        shape.outer = 0
+        return True
     for i in range(nd - 1, axis - 1, -1):
         if cnp.PyArray_DIM(a, i) > 1 and cnp.PyArray_STRIDE(a, i) != expected:
             return False
@@ -387,8 +394,10 @@ def backward(g, activation, *, x=None, y=None, bias=None, unit_axis=None, bias_g
     cdef cnp.ndarray grad, source, target, result, bias_array, param, sums
     cdef GradArrays counts
     cdef int axis, status
-    cdef Py_ssize_t units
+    cdef Py_ssize_t units, i
     cdef str name
+    cdef cnp.ndarray exact_sums
+    cdef double on_stack[STACK_UNITS]
     args.activation = checked_row(activation)
     if (x is None) == (y is None):
         raise TypeError("backward needs exactly one of x= (the pre-activation without bias) and y= (the output)")
@@ -458,15 +467,25 @@ def backward(g, activation, *, x=None, y=None, bias=None, unit_axis=None, bias_g
     args.bias = data_of(bias_array)
     args.param = data_of(param)
     args.param_per_unit = param is not None and cnp.PyArray_NDIM(param) == 1
-    args.bias_grad = data_of(sums)
-    args.bias_grad_dtype = (RF_FLOAT64 if sums is not None and cnp.PyArray_TYPE(sums) == cnp.NPY_DOUBLE
-                            else RF_FLOAT32)
+    # the C library sums in float64; small layers borrow the stack
+    if sums is None:
+        args.bias_grad = NULL
+    elif cnp.PyArray_TYPE(sums) == cnp.NPY_DOUBLE:
+        args.bias_grad = <double *>cnp.PyArray_DATA(sums)
+    elif units <= STACK_UNITS:
+        args.bias_grad = on_stack
+    else:
+        exact_sums = np.empty(units)
+        args.bias_grad = <double *>cnp.PyArray_DATA(exact_sums)
     args.counts.nonzero = NULL if counts is None else <int64_t *>data_of(counts.nonzero)
     args.counts.nonfinite = NULL if counts is None else <int64_t *>data_of(counts.nonfinite)
     with nogil:
         status = units_backward(&args)
     if status != RF_OK:
         raise_status(status)
+    if sums is not None and cnp.PyArray_TYPE(sums) == cnp.NPY_FLOAT:
+        for i in range(units):
+            (<float *>cnp.PyArray_DATA(sums))[i] = <float>args.bias_grad[i]
     if counts is not None:
         add_to_all(counts.seen, <int64_t>(args.shape.outer * args.shape.inner))
     if cnp.PyArray_DATA(target) != cnp.PyArray_DATA(result):

@@ -59,7 +59,7 @@ class LayerSpec:
 
 
 def describe(name: str, units: int, activation: str, params: Mapping[str, Any]) -> LayerSpec:
-    """The description of a layer, checked.
+    """Describe a layer, having checked what it says of itself.
 
     Raises
     ------
@@ -82,14 +82,14 @@ def describe(name: str, units: int, activation: str, params: Mapping[str, Any]) 
 
 
 def checked_name(name: str) -> str:
-    """The name of a layer or a phase, if it is one; ValueError otherwise."""
+    """Return the name of a layer or a phase; ValueError if it is none."""
     if not isinstance(name, str) or not name:
         raise ValueError(f"the name is {name!r}, expected a string with at least one character")
     return name
 
 
 def units_of(z: np.ndarray, unit_axis: int | None) -> int:
-    """How many units an array has along `unit_axis`, which is -1 for one or two dimensions if None.
+    """Return how many units an array has along `unit_axis`, which is -1 for one or two dimensions if None.
 
     Raises
     ------
@@ -105,4 +105,4 @@ def units_of(z: np.ndarray, unit_axis: int | None) -> int:
     axis = -1 if unit_axis is None else operator.index(unit_axis)
     if not -z.ndim <= axis < z.ndim:
         raise ValueError(f"unit_axis is {axis}, expected one of the {z.ndim} axes of shape {z.shape}")
-    return z.shape[axis]
+    return int(z.shape[axis])

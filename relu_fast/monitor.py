@@ -59,8 +59,7 @@ class DeadUnitMonitor:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._validating = False
-        if self._running is not None:
-            self._end_pass("interrupted")
+        self._end_pass("interrupted")
 
     # Observing
 
@@ -136,7 +135,7 @@ class DeadUnitMonitor:
     def unit_stats(
         self, name: str, units: int, *, activation: str, phase: str | None = None, **params: Any
     ) -> UnitStats:
-        """The statistics for a fused forward pass over this layer to fill: counting costs no pass of its own.
+        """Hand out what a fused forward pass over this layer is to fill: counting costs no pass of its own.
 
         The object stays the same over windows. What is filled in after a complete pass ended extends its
         phase, which then no longer counts as complete. Parameters and errors are those of `observe`.
@@ -148,7 +147,7 @@ class DeadUnitMonitor:
         return stats
 
     def grad_stats(self, name: str, units: int) -> GradStats:
-        """The gradient statistics for a fused backward pass to fill; the same object over windows.
+        """Hand out what a fused backward pass over this layer is to fill; the same object over windows.
 
         Raises
         ------
@@ -208,7 +207,7 @@ class DeadUnitMonitor:
         return point
 
     def report(self) -> Report:
-        """What is known: of the running window if anything was seen in it, else of the last snapshot."""
+        """Report on the running window if anything was seen in it, else on the last snapshot."""
         fresh = any(phase.touched for phase in self._phases.values())
         fresh = fresh or any(stats.seen.any() for stats in self._gradients.values())
         window = self._window(None) if fresh or not self._history else self._history[-1]
@@ -286,13 +285,15 @@ class DeadUnitMonitor:
             )
         checked_name(phase)
         # To the end of the dict: among complete passes the last one is the best-founded.
-        self._phases[phase] = self._phases.pop(phase, None) or Phase(phase)
-        self._phases[phase].restart("running")
+        record = self._phases.pop(phase) if phase in self._phases else Phase(phase)
+        record.restart("running")
+        self._phases[phase] = record
         self._running = phase
 
     def _end_pass(self, status: str) -> None:
-        self._phases[self._running].end(status)
-        self._running = None
+        if self._running is not None:
+            self._phases[self._running].end(status)
+            self._running = None
 
     def _clear(self) -> None:
         for phase in self._phases.values():
@@ -336,5 +337,5 @@ class DeadUnitMonitor:
 
 
 def _monitored(model: Any) -> list[Any]:
-    """The model's layers that have an activation."""
+    """Return the model's layers that have an activation."""
     return [layer for layer in model.layers if getattr(layer, "activation", None) is not None]

@@ -54,7 +54,7 @@ class Counts(Protocol):
 
 
 def state_codes(counts: Counts, *, gate: float | None, complete: bool) -> NDArray[np.uint8]:
-    """The state of every unit as an index into `STATES`.
+    """Find the state of every unit, as an index into `STATES`.
 
     Parameters
     ----------
@@ -90,22 +90,25 @@ def state_codes(counts: Counts, *, gate: float | None, complete: bool) -> NDArra
         "always_on": np.asarray(counts.active) == np.asarray(counts.seen),
         "alive": np.ones_like(silent),
     }
-    return np.argmax([holds[state] for state in STATES], axis=0).astype(np.uint8)
+    first: NDArray[np.intp] = np.argmax([holds[state] for state in STATES], axis=0)
+    return first.astype(np.uint8)
 
 
 def unit_states(counts: Counts, *, gate: float | None, complete: bool) -> NDArray[np.str_]:
-    """The state of every unit by name, (units,); parameters and errors as in `state_codes`."""
+    """Find the state of every unit by name, (units,); parameters and errors as in `state_codes`."""
     return np.array(STATES)[state_codes(counts, gate=gate, complete=complete)]
 
 
 def firing_rate(counts: Counts) -> NDArray[np.float64]:
-    """Share of elements on which each unit fired, ``active / seen``, NaN where nothing was seen: (units,)."""
+    """Divide ``active / seen``: the share of elements on which each unit fired, NaN where none was seen."""
     active, seen = np.asarray(counts.active, dtype=np.float64), np.asarray(counts.seen)
-    return np.divide(active, seen, out=np.full(active.shape, np.nan), where=seen > 0)
+    rate = np.full(active.shape, np.nan)
+    np.divide(active, seen, out=rate, where=seen > 0)
+    return rate
 
 
 def rate_bound(examples: ArrayLike, *, confidence: float = 0.95) -> NDArray[np.float64]:
-    """Upper confidence bound of the firing rate of a unit that fired on none of n independent examples.
+    """Bound, with confidence, the firing rate of a unit that fired on none of n independent examples.
 
     The exact one-sided bound of Clopper and Pearson (1934) for 0 of n: the rate p with
     ``(1 - p)**n = 1 - confidence``, that is ``1 - 0.05**(1/n)`` at 95 %. It is 1 for n = 0. In a convolution
@@ -134,7 +137,7 @@ def rate_bound(examples: ArrayLike, *, confidence: float = 0.95) -> NDArray[np.f
 
 
 def below_gate(largest: ArrayLike, gate: float) -> NDArray[np.float64]:
-    """How far the largest z lies below the gate, 0 at it and above; the shape of `largest`."""
+    """Measure how far the largest z lies below the gate, 0 at it and above; the shape of `largest`."""
     return np.maximum(gate - np.asarray(largest, dtype=np.float64), 0.0)
 
 
@@ -178,7 +181,7 @@ class Evidence:
 
 
 def evidence(counts: Counts, unit: int, *, gate: float | None, complete: bool) -> Evidence:
-    """The evidence for one unit's state.
+    """Collect the evidence for one unit's state.
 
     Raises
     ------

@@ -61,7 +61,7 @@ class Phase:
         return self.status != "observed" or any(self._seen().values())
 
     def report(self, gradients: Mapping[str, GradStats]) -> PhaseReport:
-        """The phase as it stands, in copies.
+        """Record the phase as it stands, in copies.
 
         If more was seen after a complete pass the phase is only "observed": the two cannot be told apart.
         """
@@ -93,7 +93,7 @@ def layer_report(
     complete: bool = False,
     gradient: GradientReport | None = None,
 ) -> LayerReport:
-    """The record of one layer, in copies; without statistics that of a layer that was not observed."""
+    """Record one layer, in copies; without statistics as a layer that was not observed."""
     stats = UnitStats(spec.units) if stats is None else stats
     return LayerReport(
         name=spec.name,
@@ -113,7 +113,7 @@ def layer_report(
 
 
 def gradient_report(stats: GradStats | None) -> GradientReport | None:
-    """The record of a layer's gradients, in copies; None if none were seen."""
+    """Record a layer's gradients, in copies; None if none were seen."""
     if stats is None or not stats.seen.any():
         return None
     return GradientReport(
@@ -122,7 +122,7 @@ def gradient_report(stats: GradStats | None) -> GradientReport | None:
 
 
 def best_founded(names: Iterable[str], phases: Iterable[PhaseReport]) -> dict[str, LayerReport]:
-    """For each layer its record from the phase that tells most, if one saw the layer.
+    """Pick each layer's record from the phase that tells most, if one saw the layer.
 
     Complete passes come first, then "train", then the other phases; among equals the last one comes first.
     """
@@ -142,9 +142,9 @@ def best_founded(names: Iterable[str], phases: Iterable[PhaseReport]) -> dict[st
 
 
 def _frozen(values: NDArray[Any]) -> NDArray[Any]:
-    """A read-only copy; one value for all units takes the room of one: non-finite counts are mostly 0."""
+    """Copy, read-only; one value for all units takes the room of one: non-finite counts are mostly 0."""
     if values.size and (values == values[0]).all():
-        return np.broadcast_to(values[0].copy(), values.shape)
-    copy = values.copy()
+        return np.broadcast_to(values[0], values.shape)
+    copy: NDArray[Any] = values.copy()
     copy.flags.writeable = False
     return copy

@@ -1,0 +1,74 @@
+"""``relu-fast``: a table of commands. Only the module of the one that is chosen is imported."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from . import __version__
+
+__all__ = ["main"]
+
+# Each module has add_arguments(parser) and run(args), which returns the exit code.
+COMMANDS = {
+    "lab": ("relu_fast.lab.command", "train the classic dying-ReLU networks and say which units died"),
+    "bench": ("relu_fast.bench", "measure the kernels against the NumPy idioms"),
+    "info": ("relu_fast.info", "show version, instruction sets, threads, dtypes, extras"),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong; imports its command's module when the command is chosen."""
+
+    def __init__(self, *args: Any, module: str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._module = module
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._module is not None:
+            module, self._module = import_module(self._module), None
+            module.add_arguments(self)
+            self.set_defaults(run=module.run)
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> Any:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code, 2 for bad options and 130 after Ctrl-C.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The words after the program's name; None: those of the process.
+
+    Raises
+    ------
+    SystemExit
+        For bad options, ``--help`` and ``--version``.
+    """
+    parser = Parser(prog="relu-fast", description="Rectifier activations that count dead units.")
+    parser.add_argument("--version", action="version", version=f"relu-fast {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    for name, (module, summary) in COMMANDS.items():
+        commands.add_parser(name, module=module, help=summary)
+    args = parser.parse_args(argv)
+    try:
+        code = args.run(args)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has enough. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

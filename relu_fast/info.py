@@ -1,0 +1,45 @@
+"""``relu-fast info``: what is installed and what this machine can do."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+
+import numpy as np
+
+from . import ACTIVATIONS, __version__, isa, ufuncs
+from .extras import EXTRAS, missing
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add nothing: the command has no options."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print it, a line each; returns the exit code 0."""
+    lines = {
+        "relu_fast": __version__,
+        "Python": platform.python_version(),
+        "NumPy": np.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+        "ISA": f"{isa.active()} (available: {', '.join(isa.available())})",
+        "threads": "1 (single-threaded)",
+        "dtypes": ", ".join(_dtypes()),
+        "activations": ", ".join(ACTIVATIONS),
+    }
+    for extra in EXTRAS:
+        lacking = missing(extra)
+        lines[f"[{extra}]"] = (
+            f"missing {', '.join(lacking)}: pip install 'relu_fast[{extra}]'" if lacking else "present"
+        )
+    width = max(map(len, lines))
+    for label, value in lines.items():
+        print(f"{label:<{width}}  {value}")
+    return 0
+
+
+def _dtypes() -> list[str]:
+    """What the kernels take, as their ufuncs say."""
+    return [np.dtype(loop[0]).name for loop in ufuncs.relu.types]

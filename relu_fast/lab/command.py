@@ -1,0 +1,134 @@
+"""``relu-fast lab``: train the experiments, watch units die, write report, summary and event files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..extras import missing
+from .data import FEATURES, TARGETS, TRAINING_SHARE
+from .experiments import EXPERIMENTS
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..report.study import Study
+    from .output import OutputFolder
+
+__all__ = ["add_arguments", "run"]
+
+QUICK = {"epochs": 5, "samples": 20_000}
+
+DESCRIPTION = f"""\
+Train the classic networks whose ReLUs die, and say which units died.
+
+The data: x of shape (samples, {FEATURES}), uniform in (-1, 0), float32. {TRAINING_SHARE:.0%} of the rows train, the
+others validate. Binary cross-entropy; Adam with its defaults."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    default = Settings()
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = DESCRIPTION
+    parser.epilog = "\n".join(
+        [
+            "experiments:",
+            *(f"  {name:<12} {row.question}" for name, row in EXPERIMENTS.items()),
+            "\ntargets, for x = (x1, x2, x3, x4):",
+            *(f"  {name:<12} {target.meaning}" for name, target in TARGETS.items()),
+        ]
+    )
+    parser.add_argument(
+        "--experiments", nargs="+", metavar="NAME", help="some of those below, by commas or spaces (default: all)"
+    )
+    for name, meaning in (
+        ("epochs", "passes over the training rows"),
+        ("samples", "rows of data"),
+        ("batch-size", "rows of a training step"),
+        ("seed", "of data, initial weights, order and dropout: the same seed, the same numbers"),
+    ):
+        value = getattr(default, name.replace("-", "_"))
+        parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{meaning} (default: {value})")
+    parser.add_argument(
+        "--target", choices=list(TARGETS), help=f"what the labels are, see below (default: {default.target})"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("relu-fast-lab"),
+        metavar="DIR",
+        help="folder for report.html, summary.json and tensorboard/ (default: %(default)s)",
+    )
+    quick = " ".join(f"--{name} {value}" for name, value in QUICK.items())
+    parser.add_argument("--quick", action="store_true", help=f"seconds only: {quick}, where not given")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command.
+
+    Returns
+    -------
+    int
+        The exit code: 0; 1 if the files could not be written in the end; 2 for bad options, found before
+        anything is trained; 130 after Ctrl-C.
+    """
+    if missing("lab"):
+        return _failed("needs the extra: pip install 'relu_fast[lab]'")
+    # What needs the extra is imported from here on.
+    from .output import OutputFolder
+    from .study import run_study
+
+    folder = OutputFolder(args.out)
+    try:
+        settings = _settings(args)
+        folder.prepare(settings.experiments)
+    except ValueError as error:
+        return _failed(str(error))
+    except OSError as error:
+        return _failed(f"cannot write to --out {str(args.out)!r}: {error.strerror or error}")
+    try:
+        study = run_study(settings, folder, sys.stderr)
+    except MemoryError:
+        return _failed(f"--samples {settings.samples} do not fit into memory")
+    return _finish(study, folder)
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    given = {
+        name: getattr(args, name)
+        for name in ("epochs", "samples", "batch_size", "seed", "target")
+        if getattr(args, name) is not None
+    }
+    if args.experiments is not None:
+        names = [name.strip() for words in args.experiments for name in words.split(",")]
+        given["experiments"] = tuple(dict.fromkeys(filter(None, names)))
+    return Settings(**(QUICK if args.quick else {}) | given)
+
+
+def _finish(study: Study, folder: OutputFolder) -> int:
+    """Write the files, show the table; returns the exit code."""
+    from .terminal import print_table
+
+    if study.results:
+        try:
+            folder.write(study)
+        except OSError as error:
+            _failed(f"cannot write the results to {folder.path}: {error.strerror or error}")
+            return 1
+        print_table(study.rows, sys.stdout)
+        for result in study.results:
+            print(f"{result.name}: {' '.join(result.findings)}")
+        print(f"\nFiles: {folder.report}, {folder.summary}, {folder.events}/ (tensorboard --logdir {folder.events})")
+    if not study.interrupted:
+        return 0
+    finished = ", ".join(result.name for result in study.results)
+    kept = f"the files hold what was finished: {finished}" if finished else "nothing was finished, nothing was written"
+    print(f"relu-fast lab: interrupted; {kept}", file=sys.stderr)
+    return 130
+
+
+def _failed(reason: str) -> int:
+    print(f"relu-fast lab: {reason}", file=sys.stderr)
+    return 2

@@ -1,0 +1,64 @@
+"""The options of a run of the lab, checked before anything is computed."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .data import TARGETS
+from .experiments import EXPERIMENTS, named
+
+__all__ = ["MAX_SAMPLES", "MIN_SAMPLES", "Settings"]
+
+MIN_SAMPLES, MAX_SAMPLES = 10, 10**9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What decides the numbers that come out.
+
+    Attributes
+    ----------
+    experiments : tuple of str
+    epochs, samples, batch_size, seed : int
+    target : str
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range or a name is unknown; the message says what was given and what may be.
+    """
+
+    experiments: tuple[str, ...] = tuple(EXPERIMENTS)
+    epochs: int = 25
+    samples: int = 200_000
+    batch_size: int = 32
+    seed: int = 0
+    target: str = "random"
+
+    def __post_init__(self) -> None:
+        named(self.experiments)
+        for name, least in (("epochs", 1), ("samples", MIN_SAMPLES), ("batch_size", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value < least:
+                raise ValueError(f"{_option(name)} is {value}, expected at least {least}")
+        if self.samples > MAX_SAMPLES:
+            raise ValueError(f"--samples is {self.samples}, expected at most {MAX_SAMPLES}")
+        if self.target not in TARGETS:
+            raise ValueError(f"unknown target {self.target!r}; choose from {', '.join(TARGETS)}")
+
+    @property
+    def command(self) -> str:
+        """The command that gives the same numbers again."""
+        options = asdict(self) | {"experiments": ",".join(self.experiments)}
+        words = [word for name, value in options.items() for word in (_option(name), str(value))]
+        return shlex.join(["relu-fast", "lab", *words])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every option by name."""
+        return asdict(self)
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,35 @@
+"""Train small networks in NumPy, with the fused passes that count which units fire.
+
+>>> from relu_fast import nn
+>>> model = nn.Sequential([nn.Dense(64, "relu"), nn.Dense(1, "sigmoid")])
+>>> history = model.fit(x, y, epochs=5, loss="binary_crossentropy", optimizer="adam")  # doctest: +SKIP
+"""
+
+from . import callbacks, initializers, layers, losses, optimizers
+from .callbacks import Callback
+from .dropout import AlphaDropout, Dropout
+from .layers import Dense, Layer
+from .losses import Loss
+from .optimizers import SGD, Adam, Optimizer, clip_by_global_norm
+from .sequential import Sequential
+from .training import History
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AlphaDropout",
+    "Callback",
+    "Dense",
+    "Dropout",
+    "History",
+    "Layer",
+    "Loss",
+    "Optimizer",
+    "Sequential",
+    "callbacks",
+    "clip_by_global_norm",
+    "initializers",
+    "layers",
+    "losses",
+    "optimizers",
+]

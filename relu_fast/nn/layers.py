@@ -1,0 +1,256 @@
+"""Layers: forward and backward side by side. Arrays are (rows, features) in the model's dtype.
+
+A layer keeps its parameters, not what passes through: `Sequential` owns the arrays between the layers and
+hands them in as `out=`, so that a training step allocates next to nothing. Without `out=` they are new.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import fused
+from . import initializers
+from .arrays import at_least
+
+if TYPE_CHECKING:
+    from ..stats import GradStats, UnitStats
+
+__all__ = ["Dense", "Layer"]
+
+
+class Layer:
+    """A step of a `Sequential` model. This base passes its input on and has no parameters.
+
+    Attributes
+    ----------
+    name : str or None
+        Given by the model if None.
+    placed : bool
+        Whether a model has it: two models would take each other's parameters away.
+    activation : str or None
+        Monitors watch the layers where it is not None.
+    """
+
+    activation: str | None = None
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is not None and not (isinstance(name, str) and name):
+            raise TypeError(f"name is {name!r}, expected a non-empty string or None")
+        self.name = name
+        self.placed = False
+
+    def output_units(self, features: int) -> int:
+        """Count the columns of the output for an input of `features` columns."""
+        return features
+
+    def parameter_shapes(self, features: int) -> tuple[tuple[int, ...], ...]:
+        """Return the parameters' shapes for an input of `features` columns, in the order of `bind`."""
+        return ()
+
+    def bind(self, parameters: list[np.ndarray], gradients: list[np.ndarray]) -> None:
+        """Take these views into the model's flat vectors as parameters and gradients."""
+
+    def initialize(self, generator: np.random.Generator) -> None:
+        """Draw the initial values of the parameters."""
+
+    def reseed(self, generator: np.random.Generator) -> None:
+        """Take `generator` as the source of noise."""
+
+    def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
+        """Return the output for `x`: in `out`, in a new array, or `x` itself if there is nothing to do."""
+        return x
+
+    def backward(
+        self,
+        g: np.ndarray,
+        x: np.ndarray,
+        y: np.ndarray,
+        *,
+        input_gradient: bool = True,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Turn the gradient of the output into that of the input, and fill the parameters' gradients.
+
+        Parameters
+        ----------
+        g : ndarray (rows, units)
+            Gradient of the loss with respect to the output. **Overwritten.**
+        x, y : ndarray
+            Input and output of the last `forward` call.
+        input_gradient : bool
+            False spares the last step where nobody needs the gradient of the input; what is returned has no
+            meaning then.
+        out : ndarray (rows, features), optional
+            For the gradient of the input; layers that can leave it in `g` do not use it.
+        """
+        return g
+
+
+class Dense(Layer):
+    """A fully connected layer, y = activation(x @ kernel + bias).
+
+    Parameters
+    ----------
+    units : int
+        Number of outputs.
+    activation : str, optional
+        A name of `relu_fast.ACTIVATIONS`; None is linear.
+    kernel_initializer, bias_initializer : str or callable
+        A name of `relu_fast.nn.initializers`, or a function of (shape, generator).
+    name : str, optional
+        Unique in the model.
+    **activation_params
+        Parameters of the activation, such as negative_slope=0.1.
+
+    Attributes
+    ----------
+    kernel, kernel_gradient : ndarray (features, units)
+        Views into the model's flat vectors: write into them with ``[...] =``.
+    bias, bias_gradient : ndarray (units,)
+        Likewise.
+    stats : UnitStats or None
+        Filled by every forward pass.
+    grad_stats : GradStats or None
+        Filled by every backward pass, with the gradient at x @ kernel + bias.
+
+    Raises
+    ------
+    ValueError
+        For units <= 0, an unknown activation or initializer, or a parameter with which the gradient cannot be
+        told from the output (a negative slope or alpha).
+    TypeError
+        For an activation parameter that does not exist or is missing.
+    """
+
+    unit_axis = -1
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | None = None,
+        *,
+        kernel_initializer: str | initializers.Initializer = "glorot_uniform",
+        bias_initializer: str | initializers.Initializer = "zeros",
+        name: str | None = None,
+        **activation_params: Any,
+    ) -> None:
+        super().__init__(name)
+        self.units = at_least(units, 1, "units")
+        _check_activation(activation, self.units, activation_params)
+        self.activation = activation
+        self.activation_params = activation_params
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.stats: UnitStats | None = None
+        self.grad_stats: GradStats | None = None
+        self._views: tuple[np.ndarray, ...] | None = None
+
+    def __repr__(self) -> str:
+        options = {
+            "kernel_initializer": self.kernel_initializer,
+            "bias_initializer": self.bias_initializer,
+            "name": self.name,
+            **self.activation_params,
+        }
+        listed = "".join(f", {option}={value!r}" for option, value in options.items())
+        return f"Dense({self.units}, {self.activation!r}{listed})"
+
+    @property
+    def kernel(self) -> np.ndarray:
+        """Weights (features, units)."""
+        return self._bound()[0]
+
+    @property
+    def bias(self) -> np.ndarray:
+        """Biases (units,)."""
+        return self._bound()[1]
+
+    @property
+    def kernel_gradient(self) -> np.ndarray:
+        """What the last backward pass found for `kernel`."""
+        return self._bound()[2]
+
+    @property
+    def bias_gradient(self) -> np.ndarray:
+        """What the last backward pass found for `bias`."""
+        return self._bound()[3]
+
+    def output_units(self, features: int) -> int:
+        """Return `units`."""
+        return self.units
+
+    def parameter_shapes(self, features: int) -> tuple[tuple[int, ...], ...]:
+        """Return the shapes of kernel and bias."""
+        return (features, self.units), (self.units,)
+
+    def bind(self, parameters: list[np.ndarray], gradients: list[np.ndarray]) -> None:
+        """Take the views for kernel and bias."""
+        self._views = (*parameters, *gradients)
+
+    def initialize(self, generator: np.random.Generator) -> None:
+        """Draw the kernel, then the bias."""
+        for parameter, initializer in (
+            (self.kernel, self.kernel_initializer),
+            (self.bias, self.bias_initializer),
+        ):
+            values = np.asarray(initializer(parameter.shape, generator))
+            if values.shape != parameter.shape:
+                raise ValueError(f"{initializer!r} gave shape {values.shape}, expected {parameter.shape}")
+            parameter[...] = values
+
+    def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
+        """Return activation(x @ kernel + bias); bias, activation and counts are one pass over x @ kernel."""
+        kernel, bias, _, _ = self._bound()
+        z: np.ndarray = np.dot(x, kernel, out=out)
+        if self.activation is None:
+            z += bias
+            return z
+        return fused.forward(z, self.activation, bias=bias, stats=self.stats, out=z, **self.activation_params)
+
+    def backward(
+        self,
+        g: np.ndarray,
+        x: np.ndarray,
+        y: np.ndarray,
+        *,
+        input_gradient: bool = True,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Fill both gradients; return g activation'(z) @ kernel.T. One pass over g also sums and counts."""
+        kernel, _, kernel_gradient, bias_gradient = self._bound()
+        if self.activation is None:
+            np.add.reduce(g, axis=0, out=bias_gradient)
+        else:
+            fused.backward(
+                g,
+                self.activation,
+                y=y,
+                bias_grad=bias_gradient,
+                stats=self.grad_stats,
+                out=g,
+                **self.activation_params,
+            )
+        np.dot(x.T, g, out=kernel_gradient)
+        if not input_gradient:
+            return g
+        below: np.ndarray = np.dot(g, kernel.T, out=out)
+        return below
+
+    def _bound(self) -> tuple[np.ndarray, ...]:
+        if self._views is None:
+            name = self.name or "this layer"
+            raise RuntimeError(f"{name} has no parameters yet: call the model's build(features)")
+        return self._views
+
+
+def _check_activation(activation: str | None, units: int, params: dict[str, Any]) -> None:
+    """Raise unless the activation exists, takes these parameters, and has its gradient from its output."""
+    if activation is None:
+        if params:
+            raise TypeError(f"a layer without activation takes no parameters, got {', '.join(params)}")
+        return
+    # The passes know best what they take: ask them with one row.
+    row = np.zeros((1, units), np.float32)
+    fused.backward(row, activation, y=fused.forward(row, activation, **params), **params)

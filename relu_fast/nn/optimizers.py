@@ -1,0 +1,201 @@
+"""Optimizers over one flat parameter vector: a step is a few NumPy calls, however many layers there are."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "clip_by_global_norm", "get"]
+
+# Moments of weights that get no gradient any more (dead units!) decay into the subnormal numbers, where
+# some processors are 25 to 80 times slower, and round-to-nearest keeps them there for ever. They are set to
+# zero while they are still normal: 128 steps of beta 0.9 divide by 7e5, less than this margin.
+FLUSH_EVERY = 128
+FLUSH_MARGIN = 1e8
+
+
+class Optimizer(ABC):
+    """Moves one parameter vector against its gradient.
+
+    A subclass says how many vectors of state it keeps (`moments`), which start at zero, and writes `_move`.
+    """
+
+    moments = 0
+    _parameters: np.ndarray | None
+    _moments: list[np.ndarray]
+    _scratch: np.ndarray
+    _steps: int
+
+    def step(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
+        """Change `parameters` (n,) in place by one step along `gradients` (n,), which are only read.
+
+        Raises
+        ------
+        ValueError
+            If shapes or dtypes differ, or earlier steps moved another parameter vector.
+        """
+        if parameters is not self._parameters:
+            self.adopt(parameters)
+        if gradients.shape != parameters.shape or gradients.dtype != parameters.dtype:
+            raise ValueError(
+                f"gradients are {gradients.dtype} {gradients.shape}, "
+                f"expected {parameters.dtype} {parameters.shape} as the parameters"
+            )
+        self._steps += 1
+        self._move(parameters, gradients)
+        if self._steps % FLUSH_EVERY == 0:
+            tiny = np.finfo(parameters.dtype).tiny * FLUSH_MARGIN
+            for moment in self._moments:
+                moment[np.abs(moment) < tiny] = 0.0
+
+    def adopt(self, parameters: np.ndarray) -> None:
+        """Take `parameters` as the vector to move; the first `step` does this by itself.
+
+        Raises
+        ------
+        ValueError
+            If this optimizer already moves another vector: its moments would be wrong there.
+        """
+        if self._parameters is None:
+            self._moments = [np.zeros_like(parameters) for _ in range(self.moments)]
+            self._scratch = np.empty_like(parameters)
+        elif parameters.__array_interface__ != self._parameters.__array_interface__:
+            raise ValueError(
+                f"this {type(self).__name__} already moves another parameter vector: "
+                "take a new one for each model, or call reset()"
+            )
+        self._parameters = parameters
+
+    def reset(self) -> None:
+        """Forget the moments, the number of steps and the parameter vector."""
+        self._parameters = None
+        self._moments = []
+        self._scratch = np.empty(0)
+        self._steps = 0
+
+    @abstractmethod
+    def _move(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
+        """Do step number `_steps`, with `_moments`; `_scratch` is a vector to compute in."""
+
+
+@dataclass(kw_only=True, eq=False)
+class SGD(Optimizer):
+    """Stochastic gradient descent: v = momentum v - learning_rate g; w = w + v (Keras' form)."""
+
+    learning_rate: float = 0.01
+    momentum: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_positive("learning_rate", self.learning_rate)
+        _check_decay("momentum", self.momentum)
+        self.moments = 1 if self.momentum else 0
+        self.reset()
+
+    def _move(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
+        change = np.multiply(gradients, -self.learning_rate, out=self._scratch)
+        for velocity in self._moments:
+            velocity *= self.momentum
+            velocity += change
+            change = velocity
+        parameters += change
+
+
+@dataclass(kw_only=True, eq=False)
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2014, 1412.6980), with epsilon where Keras has it.
+
+    With m = beta_1 m + (1 - beta_1) g and v = beta_2 v + (1 - beta_2) g^2, step t moves
+    w = w - learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon):
+    epsilon is added to the root of v before the bias of v is corrected ("epsilon hat" in the paper).
+    """
+
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+    def __post_init__(self) -> None:
+        _check_positive("learning_rate", self.learning_rate)
+        _check_decay("beta_1", self.beta_1)
+        _check_decay("beta_2", self.beta_2)
+        _check_positive("epsilon", self.epsilon)
+        self.moments = 2
+        self.reset()
+
+    def _move(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
+        # The moments are kept as M = m / (1 - beta_1) and V = v / (1 - beta_2): M = beta_1 M + g saves two
+        # passes over the vector, and the factors go into the step size and epsilon.
+        moment, square = self._moments
+        scratch = self._scratch
+        root = math.sqrt(1.0 - self.beta_2)
+        correction = math.sqrt(1.0 - self.beta_2**self._steps) / (1.0 - self.beta_1**self._steps)
+        moment *= self.beta_1
+        moment += gradients
+        square *= self.beta_2
+        np.multiply(gradients, gradients, out=scratch)
+        square += scratch
+        np.sqrt(square, out=scratch)
+        scratch += self.epsilon / root
+        np.divide(moment, scratch, out=scratch)
+        scratch *= self.learning_rate * correction * (1.0 - self.beta_1) / root
+        parameters -= scratch
+
+
+OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}
+
+
+def get(optimizer: str | Optimizer) -> Optimizer:
+    """Return a new optimizer of that name with its defaults, or `optimizer` itself if it is one.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message lists the choices.
+    TypeError
+        For anything that is neither a name nor an `Optimizer`.
+    """
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    if not isinstance(optimizer, str):
+        raise TypeError(f"optimizer is {optimizer!r}, expected a name or an Optimizer")
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"unknown optimizer {optimizer!r}; choose from {', '.join(OPTIMIZERS)}")
+    return OPTIMIZERS[optimizer]()
+
+
+def clip_by_global_norm(gradients: np.ndarray, clip_norm: float) -> float:
+    """Scale `gradients` in place to a Euclidean norm of at most `clip_norm`; return the norm before.
+
+    Gradients within the bound stay as they are. A norm that is not finite makes every gradient NaN, as in
+    TensorFlow: an infinite gradient has no direction to keep.
+
+    Raises
+    ------
+    ValueError
+        If `clip_norm` is not a finite number > 0.
+    """
+    _check_positive("clip_norm", clip_norm)
+    flat = gradients.reshape(-1)
+    # float32 squares overflow from 1.8e19 on; the norm is then taken in float64.
+    with np.errstate(over="ignore", invalid="ignore"):
+        norm = math.sqrt(np.dot(flat, flat))
+        if not math.isfinite(norm):
+            norm = float(np.linalg.norm(flat.astype(np.float64)))
+    if not math.isfinite(norm):
+        gradients.fill(np.nan)
+    elif norm > clip_norm:
+        gradients *= clip_norm / norm
+    return norm
+
+
+def _check_positive(name: str, value: float) -> None:
+    if not 0.0 < value < math.inf:
+        raise ValueError(f"{name} is {value!r}, expected a finite number > 0")
+
+
+def _check_decay(name: str, value: float) -> None:
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"{name} is {value!r}, expected a number in [0, 1)")

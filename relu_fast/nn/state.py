@@ -1,0 +1,83 @@
+"""What a built model owns: its flat vectors, and the arrays between its layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .layers import Layer
+
+__all__ = ["Buffers", "State", "widths"]
+
+
+def widths(layers: Sequence[Layer], features: int) -> list[int]:
+    """Count the columns of the input and of each layer's output."""
+    columns = [features]
+    for layer in layers:
+        columns.append(layer.output_units(columns[-1]))
+    return columns
+
+
+class State:
+    """The parameters and gradients of `layers` for an input of `features` columns.
+
+    Attributes
+    ----------
+    parameters, gradients : ndarray (n,)
+        Zeros at first; each layer gets views into them.
+    outputs, input_gradients : Buffers
+        One array for the output of each layer, and for the gradient at its input.
+    first_trainable : int
+        The first layer with parameters: below it nobody needs a gradient.
+    features, units : int
+        Columns of the input and of the output.
+    """
+
+    def __init__(self, layers: Sequence[Layer], features: int, dtype: np.dtype) -> None:
+        columns = widths(layers, features)
+        self.features, self.units, self.dtype = features, columns[-1], dtype
+        self._shapes = [layer.parameter_shapes(n) for layer, n in zip(layers, columns, strict=False)]
+        size = sum(math.prod(shape) for shapes in self._shapes for shape in shapes)
+        self.parameters, self.gradients = np.zeros(size, dtype), np.zeros(size, dtype)
+        self.outputs, self.input_gradients = Buffers(columns[1:], dtype), Buffers(columns[:-1], dtype)
+        trainable = [i for i, shapes in enumerate(self._shapes) if shapes]
+        self.first_trainable = trainable[0] if trainable else len(layers)
+        self.bind(layers)
+
+    def bind(self, layers: Sequence[Layer]) -> None:
+        """Hand the layers their views: kernel, bias, kernel, bias, ... in the order of the layers."""
+        start = 0
+        for layer, shapes in zip(layers, self._shapes, strict=True):
+            parameters, gradients = [], []
+            for shape in shapes:
+                part = slice(start, start + math.prod(shape))
+                parameters.append(self.parameters[part].reshape(shape))
+                gradients.append(self.gradients[part].reshape(shape))
+                start = part.stop
+            layer.bind(parameters, gradients)
+
+
+class Buffers:
+    """One array (rows, columns) for each of `columns`, kept from call to call and grown where it must be."""
+
+    def __init__(self, columns: Sequence[int], dtype: np.dtype) -> None:
+        self._columns, self._dtype = tuple(columns), dtype
+        self._capacity = self._rows = 0
+        self._arrays = self._views = [np.empty((0, n), dtype) for n in columns]
+
+    def rows(self, n: int) -> list[np.ndarray]:
+        """Cut each array to n rows: C-contiguous, in the memory that the previous call gave out."""
+        if n != self._rows:
+            if n > self._capacity:
+                self._arrays = [np.empty((n, columns), self._dtype) for columns in self._columns]
+                self._capacity = n
+            self._views = [array[:n] for array in self._arrays]
+            self._rows = n
+        return self._views
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Nothing in them outlives a call: a copy starts empty.
+        return Buffers, (self._columns, self._dtype)

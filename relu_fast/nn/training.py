@@ -1,0 +1,137 @@
+"""The training loop behind `Sequential.fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import losses, optimizers
+from .arrays import as_examples, as_targets, at_least
+from .progress import progress_bar
+from .streams import SHUFFLING, streams
+
+if TYPE_CHECKING:
+    from .callbacks import Callback
+    from .sequential import Sequential
+
+__all__ = ["History", "fit"]
+
+
+@dataclass(frozen=True)
+class History:
+    """The mean loss of each epoch; `val_loss` is empty without validation data."""
+
+    loss: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+
+
+def fit(
+    model: Sequential,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    epochs: int,
+    batch_size: int,
+    loss: str | losses.Loss,
+    optimizer: str | optimizers.Optimizer,
+    validation_data: tuple[ArrayLike, ArrayLike] | None,
+    shuffle: bool,
+    seed: int | None,
+    callbacks: Iterable[Callback],
+    progress: bool | None,
+) -> History:
+    """Check everything, then train; `Sequential.fit` documents the options."""
+    epochs = at_least(epochs, 0, "epochs")
+    batch_size = at_least(batch_size, 1, "batch_size")
+    loss, optimizer = losses.get(loss), optimizers.get(optimizer)
+    callbacks = _listed(callbacks)
+    (shuffling,) = streams(seed, SHUFFLING, 1)
+    x, y = _examples_and_targets(model, x, y, loss, model.features)
+    validation = None if validation_data is None else _validation(model, validation_data, x.shape[1], loss)
+    bar = progress_bar(progress, epochs, steps=-(-len(x) // batch_size))
+
+    if not model.built:
+        model.build(x.shape[1], seed=seed)
+    optimizer.adopt(model.parameters)
+    model.reseed(seed)
+
+    history = History()
+    begun: list[Callback] = []
+    try:
+        for callback in callbacks:
+            begun.append(callback)
+            _call([callback], "on_train_begin", model)
+        with bar as show:
+            for epoch in range(1, epochs + 1):
+                _call(callbacks, "on_epoch_begin", model, epoch)
+                total = 0.0
+                generator = shuffling if shuffle else None
+                for step, (batch, target) in enumerate(_batches(x, y, batch_size, generator), start=1):
+                    total += len(batch) * model.loss_and_gradients(batch, target, loss)
+                    optimizer.step(model.parameters, model.gradients)
+                    show(epoch, step)
+                history.loss.append(total / len(x))
+                logs = {"loss": history.loss[-1]}
+                if validation is not None:
+                    _call(callbacks, "on_validation_begin", model, epoch)
+                    history.val_loss.append(model.evaluate(*validation, loss=loss))
+                    _call(callbacks, "on_validation_end", model, epoch)
+                    logs["val_loss"] = history.val_loss[-1]
+                _call(callbacks, "on_epoch_end", model, epoch, logs)
+    finally:
+        # Each of them is called, in order, even if an earlier one raises.
+        with ExitStack() as ends:
+            for callback in reversed(begun):
+                ends.callback(_call, [callback], "on_train_end", model)
+    return history
+
+
+def _batches(
+    x: np.ndarray, y: np.ndarray, batch_size: int, generator: np.random.Generator | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """All rows once, in a random order if there is a generator."""
+    order = None if generator is None else generator.permutation(len(x))
+    for start in range(0, len(x), batch_size):
+        rows = slice(start, start + batch_size)
+        if order is None:
+            yield x[rows], y[rows]
+        else:
+            yield x.take(order[rows], axis=0), y.take(order[rows], axis=0)
+
+
+def _examples_and_targets(
+    model: Sequential, x: ArrayLike, y: ArrayLike, loss: losses.Loss, features: int | None, kind: str = ""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays that fit the loss and the model, built or not; `kind` is for the messages."""
+    x = as_examples(x, features, model.dtype, kind + "x")
+    y = as_targets(y, len(x), model.output_units(x.shape[1]), model.dtype, kind + "y")
+    loss.check_target(y, kind + "y")
+    return x, y
+
+
+def _validation(
+    model: Sequential, data: tuple[ArrayLike, ArrayLike], features: int, loss: losses.Loss
+) -> tuple[np.ndarray, np.ndarray]:
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise ValueError(f"validation_data is a {type(data).__name__}, expected a pair (x, y)")
+    return _examples_and_targets(model, *data, loss, features, "validation ")
+
+
+def _listed(callbacks: Iterable[Callback]) -> tuple[Callback, ...]:
+    try:
+        return tuple(callbacks)
+    except TypeError:
+        raise TypeError(f"callbacks is {callbacks!r}, expected a list of objects like nn.Callback") from None
+
+
+def _call(callbacks: Iterable[Callback], method: str, *arguments: Any) -> None:
+    """Call the method of those that have it, in order."""
+    for callback in callbacks:
+        call = getattr(callback, method, None)
+        if call is not None:
+            call(*arguments)

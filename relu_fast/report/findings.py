@@ -1,0 +1,71 @@
+"""What an experiment showed, in plain words that are computed from its records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .format import counted, percent
+
+if TYPE_CHECKING:
+    from .records import LayerReport
+    from .study import ExperimentResult
+
+__all__ = ["findings"]
+
+
+def findings(result: ExperimentResult) -> list[str]:
+    """One sentence each on dead units, on layers that are dead as a whole, on the output, on the loss."""
+    return [
+        _dead_units(result),
+        *_silent_layers(result),
+        *_constant_output(result),
+        _loss(result),
+    ]
+
+
+def _dead_units(result: ExperimentResult) -> str:
+    gated = [layer for layer in result.layers.values() if layer.gate is not None]
+    if not gated:
+        return "No unit can be dead: no activation here has a gate below which its gradient is zero."
+    units, dead = sum(layer.units for layer in gated), [layer.dead for layer in gated]
+    when = f"after epoch {result.last.epoch}"
+    if None in dead:
+        return f"How many of {counted(units, 'unit')} are dead {when} is not known."
+    if units == 1:
+        return f"The only unit that could die is {_state(gated[0])} {when}."
+    total = sum(dead)
+    share = f" ({percent(total / units)})" if total else ""
+    return f"{total} of {units} units with a gate are dead {when}{share}."
+
+
+def _state(layer: LayerReport) -> str:
+    return {"always_on": "alive and always on", "dead": "dead", "alive": "alive"}.get(
+        str(layer.states[0]), f"in the state {layer.states[0]}"
+    )
+
+
+def _silent_layers(result: ExperimentResult) -> list[str]:
+    silent = [name for name, layer in result.layers.items() if layer.units > 1 and layer.dead == layer.units]
+    if not silent:
+        return []
+    subject = f"{', '.join(silent)} {'is' if len(silent) == 1 else 'are'} dead as a whole"
+    return [f"{subject}: on the validation data no signal gets through it, and no gradient gets back."]
+
+
+def _constant_output(result: ExperimentResult) -> list[str]:
+    output = result.last.layers[next(reversed(result.layers))].histograms["outputs"]
+    if output.nonfinite:
+        share = percent(output.nonfinite / output.size)
+        return [f"The network is broken: {share} of its outputs on the probe are NaN or infinite."]
+    if output.lowest != output.highest:
+        return []
+    return [
+        f"The network has become a constant: it answers {output.lowest:.4g} to every input of the probe."
+    ]
+
+
+def _loss(result: ExperimentResult) -> str:
+    sentence = f"Validation loss {result.last.val_loss:.4f}"
+    if result.loss_floor is None:
+        return sentence + "."
+    return f"{sentence}; with random labels no network can expect less than ln 2 = {result.loss_floor:.4f}."

@@ -1,0 +1,276 @@
+"""What the lab measured: frozen records of a study, its experiments, their epochs. Nothing here measures.
+
+The schema of `Study.to_dict`, version 1 (a number that is not known, NaN or infinite is null)::
+
+    {"format": "relu_fast.lab", "version": 1,
+     "command": str, "settings": {...}, "data": {...}, "versions": {...},
+     "run": {"started": str, "seconds": float, "interrupted": bool},         differs from run to run
+     "table": [row],                                                         one row a layer, in order
+     "experiments": {name: {"question", "findings": [str], "model": [str], "training_rows",
+                            "validation_rows", "probe_rows", "epochs_seconds": [float],
+                            "epochs": {"epoch": [int], "loss": [...], "val_loss": [...],
+                                       "layers": {layer: {"dead", "always_on", "sparsity",
+                                                          "mean_abs_gradient": [one entry an epoch]}}},
+                            "report": what relu_fast.report.json describes}}}
+
+    row: "experiment", "layer", "units", "dead" (null: not known), "always_on", "sparsity", "mean_abs_gradient",
+         "loss", "val_loss" (of the last epoch)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .findings import findings
+from .json import plain
+from .records import LayerReport, Report, Snapshot
+
+__all__ = ["TENSORS", "EpochRecord", "ExperimentResult", "Histogram", "LayerEpoch", "LayerRow", "Study"]
+
+TENSORS = {
+    "outputs": "layer outputs",
+    "pre_activation_gradient": "gradients of the pre-activations, per example",
+    "kernel_gradient": "gradients of the kernel (weights)",
+    "bias_gradient": "gradients of the bias",
+}
+"""What is histogrammed of every layer at every epoch, and what it is called."""
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Counts of the values of one array, the exact zeros apart.
+
+    Attributes
+    ----------
+    edges : ndarray of float64, (bins + 1,)
+        Ascending, over the finite values that are not zero; empty if there are none.
+    counts : ndarray of int64, (bins,)
+    zeros, nonfinite : int
+        Values that are exactly zero; NaN or infinite.
+    lowest, highest : float or None
+        Extremes of the finite values, zeros included; None if there are none.
+    """
+
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    zeros: int
+    nonfinite: int
+    lowest: float | None
+    highest: float | None
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return int(self.counts.sum()) + self.zeros + self.nonfinite
+
+    @property
+    def zero_share(self) -> float:
+        """Share of the values that are exactly zero; 0 of none."""
+        return self.zeros / self.size if self.size else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class LayerEpoch:
+    """What the probe showed of one layer after an epoch.
+
+    Attributes
+    ----------
+    mean_abs_gradient : float
+        Mean over the probe's examples and the units of |d loss of the example / d pre-activation|.
+    histograms : Mapping of str to Histogram
+        One for each key of `TENSORS`.
+    """
+
+    mean_abs_gradient: float
+    histograms: Mapping[str, Histogram]
+
+
+@dataclass(frozen=True, eq=False)
+class EpochRecord:
+    """One epoch: the losses, the monitor's snapshot, and what the probe showed of each layer."""
+
+    epoch: int
+    loss: float
+    val_loss: float
+    snapshot: Snapshot
+    layers: Mapping[str, LayerEpoch]
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One line of the final table; the values are those of the last epoch."""
+
+    experiment: str
+    layer: str
+    units: int
+    dead: int | None
+    always_on: int
+    sparsity: float | None
+    mean_abs_gradient: float
+    loss: float
+    val_loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class ExperimentResult:
+    """One finished experiment.
+
+    Attributes
+    ----------
+    name, question : str
+    model : tuple of str
+        Its layers, as they would be written.
+    training_rows, validation_rows, probe_rows : int
+    loss_floor : float or None
+        The expected loss that no network can beat on new data; None if there is no such bound.
+    epochs : tuple of EpochRecord
+        At least one.
+    report : Report
+        The monitor's report after the last epoch, its history included.
+    epochs_seconds : tuple of float
+        Wall time of each epoch, measuring included.
+    """
+
+    name: str
+    question: str
+    model: tuple[str, ...]
+    training_rows: int
+    validation_rows: int
+    probe_rows: int
+    loss_floor: float | None
+    epochs: tuple[EpochRecord, ...]
+    report: Report
+    epochs_seconds: tuple[float, ...]
+
+    @property
+    def layers(self) -> Mapping[str, LayerReport]:
+        """Every watched layer with its verdicts after the last epoch."""
+        return self.report.layers
+
+    @property
+    def last(self) -> EpochRecord:
+        """The last epoch."""
+        return self.epochs[-1]
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all epochs."""
+        return sum(self.epochs_seconds)
+
+    @property
+    def findings(self) -> list[str]:
+        """What came out, in words."""
+        return findings(self)
+
+    @property
+    def rows(self) -> list[LayerRow]:
+        """The experiment's lines of the final table, one a layer."""
+        return [
+            LayerRow(
+                experiment=self.name,
+                layer=name,
+                units=layer.units,
+                dead=layer.dead,
+                always_on=layer.counts["always_on"],
+                sparsity=layer.sparsity,
+                mean_abs_gradient=self.last.layers[name].mean_abs_gradient,
+                loss=self.last.loss,
+                val_loss=self.last.val_loss,
+            )
+            for name, layer in self.layers.items()
+        ]
+
+    def curves(self) -> dict[str, Any]:
+        """Losses and layers, each as a list with one entry an epoch."""
+        return {
+            "epoch": [record.epoch for record in self.epochs],
+            "loss": [record.loss for record in self.epochs],
+            "val_loss": [record.val_loss for record in self.epochs],
+            "layers": {
+                name: {
+                    "dead": [record.snapshot.layers[name].dead for record in self.epochs],
+                    "always_on": [record.snapshot.layers[name].counts["always_on"] for record in self.epochs],
+                    "sparsity": [record.snapshot.layers[name].sparsity for record in self.epochs],
+                    "mean_abs_gradient": [record.layers[name].mean_abs_gradient for record in self.epochs],
+                }
+                for name in self.layers
+            },
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """The finished experiments of one run of the lab.
+
+    Attributes
+    ----------
+    command : str
+        What to type to get the same numbers again.
+    settings, data, versions : Mapping
+        The options as they were used; what the data are, in words; of what was it run.
+    results : tuple of ExperimentResult
+    started : str
+        ISO 8601, with time zone.
+    seconds : float
+        Wall time of the run.
+    interrupted : bool
+        Whether it was stopped before the last experiment was finished.
+    """
+
+    command: str
+    settings: Mapping[str, Any]
+    data: Mapping[str, str]
+    versions: Mapping[str, str]
+    results: tuple[ExperimentResult, ...]
+    started: str
+    seconds: float
+    interrupted: bool = False
+
+    @property
+    def rows(self) -> list[LayerRow]:
+        """The final table."""
+        return [row for result in self.results for row in result.rows]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The study as plain Python objects that JSON can hold; what this module's docstring describes."""
+        return plain(
+            {
+                "format": "relu_fast.lab",
+                "version": 1,
+                "command": self.command,
+                "settings": self.settings,
+                "data": self.data,
+                "versions": self.versions,
+                "run": {
+                    "started": self.started,
+                    "seconds": self.seconds,
+                    "interrupted": self.interrupted,
+                },
+                "table": [asdict(row) for row in self.rows],
+                "experiments": {result.name: _experiment(result) for result in self.results},
+            }
+        )
+
+    def to_json(self) -> str:
+        """The study as JSON text, standard JSON without NaN or Infinity."""
+        return json.dumps(self.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
+
+
+def _experiment(result: ExperimentResult) -> dict[str, Any]:
+    return {
+        "question": result.question,
+        "findings": result.findings,
+        "model": result.model,
+        "training_rows": result.training_rows,
+        "validation_rows": result.validation_rows,
+        "probe_rows": result.probe_rows,
+        "epochs_seconds": result.epochs_seconds,
+        "epochs": result.curves(),
+        "report": result.report.to_dict(),
+    }

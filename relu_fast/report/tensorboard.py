@@ -1,0 +1,78 @@
+"""Records as TensorBoard event files: a run folder for each experiment, written epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+from tensorboardX import SummaryWriter
+
+from .study import EpochRecord
+
+__all__ = ["EventLog"]
+
+
+class EventLog:
+    """The event file of one experiment; use it as a context manager.
+
+    The tags, with the epoch as step::
+
+        loss, val_loss                                                       scalars
+        dead_units/<layer>, always_on_units/<layer>, sparsity/<layer>,
+        mean_abs_gradient/<layer>                                            scalars
+        outputs/<layer>, pre_activation_gradient/<layer>,
+        kernel_gradient/<layer>, bias_gradient/<layer>                       histograms
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is missing. Event files of an earlier run in it are removed: TensorBoard would join the
+        two into one zigzag.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("events.out.tfevents.*"):
+            old.unlink()
+        self._writer = SummaryWriter(logdir=str(folder))
+
+    def __enter__(self) -> EventLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+
+    def add_epoch(
+        self, record: EpochRecord, tensors: Mapping[str, Mapping[str, NDArray[np.floating]]]
+    ) -> None:
+        """Write one epoch, and all of it to disk, so that TensorBoard shows it while training goes on.
+
+        Parameters
+        ----------
+        record : EpochRecord
+        tensors : Mapping of layer names to mappings of tensor names to arrays
+            What the histograms are of. Values that are not finite are left out: the format has no place for
+            them.
+        """
+        scalars = {"loss": record.loss, "val_loss": record.val_loss}
+        for name, layer in record.snapshot.layers.items():
+            scalars |= {
+                f"dead_units/{name}": layer.dead,
+                f"always_on_units/{name}": layer.counts["always_on"],
+                f"sparsity/{name}": layer.sparsity,
+                f"mean_abs_gradient/{name}": record.layers[name].mean_abs_gradient,
+            }
+        for tag, value in scalars.items():
+            if value is not None:
+                self._writer.add_scalar(tag, value, record.epoch)
+        for name, arrays in tensors.items():
+            for tensor, values in arrays.items():
+                finite = values[np.isfinite(values)]
+                if finite.size:
+                    self._writer.add_histogram(f"{tensor}/{name}", finite, record.epoch)
+        self._writer.flush()

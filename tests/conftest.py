@@ -1,0 +1,19 @@
+"""Fixtures and settings for every test."""
+
+import pytest
+from hypothesis import settings
+
+import relu_fast as rf
+
+# The same examples in every run, and none kept on disk.
+settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=100)
+settings.load_profile("suite")
+
+
+@pytest.fixture(params=rf.isa.available())
+def isa(request):
+    """Run the test once under every instruction set of this machine."""
+    before = rf.isa.active()
+    rf.isa.use(request.param)
+    yield request.param
+    rf.isa.use(before)

@@ -1,0 +1,59 @@
+"""The same networks in PyTorch, where it is installed; the tables of the other files hold its numbers."""
+
+import numpy as np
+import pytest
+
+from relu_fast import nn
+
+torch = pytest.importorskip("torch")
+
+ACTIVATIONS = {
+    "relu": torch.relu,
+    "leaky_relu": torch.nn.functional.leaky_relu,
+    "elu": torch.nn.functional.elu,
+    "selu": torch.selu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+}
+LOSSES = {
+    "mean_squared_error": torch.nn.functional.mse_loss,
+    "binary_crossentropy": torch.nn.functional.binary_cross_entropy,
+    "binary_crossentropy_from_logits": torch.nn.functional.binary_cross_entropy_with_logits,
+}
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-9), (np.float32, 2e-3)])
+def test_twenty_steps_are_those_of_pytorch(activation, loss, dtype, rtol):
+    rng = np.random.default_rng(0)
+    last = None if loss == "binary_crossentropy_from_logits" else "sigmoid"
+    model = nn.Sequential(
+        [
+            nn.Dense(16, activation, bias_initializer="random_normal"),
+            nn.Dense(8, activation, bias_initializer="random_normal"),
+            nn.Dense(2, last),
+        ]
+    ).build(5, dtype=dtype, seed=1)
+    x, y = rng.normal(size=(32, 5)).astype(dtype), rng.integers(0, 2, (32, 2)).astype(dtype)
+    weights = [
+        torch.tensor(parameter, requires_grad=True)
+        for layer in model.layers
+        for parameter in (layer.kernel, layer.bias)
+    ]
+    theirs = torch.optim.SGD(weights, lr=0.1, momentum=0.9)
+    ours = nn.SGD(learning_rate=0.1, momentum=0.9)
+    for _ in range(20):
+        h = torch.tensor(x)
+        for i, function in enumerate((ACTIVATIONS[activation], ACTIVATIONS[activation], torch.sigmoid)):
+            h = h @ weights[2 * i] + weights[2 * i + 1]
+            if i < 2 or last is not None:
+                h = function(h)
+        value = LOSSES[loss](h, torch.tensor(y))
+        theirs.zero_grad()
+        value.backward()
+        assert model.loss_and_gradients(x, y, loss) == pytest.approx(value.item(), rel=rtol)
+        flat = np.concatenate([weight.grad.numpy().ravel() for weight in weights])
+        np.testing.assert_allclose(model.gradients, flat, rtol=rtol, atol=rtol * np.abs(flat).max())
+        theirs.step()
+        ours.step(model.parameters, model.gradients)

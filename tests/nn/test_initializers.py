@@ -1,0 +1,143 @@
+import math
+
+import numpy as np
+import pytest
+
+from relu_fast import nn
+from relu_fast.nn import initializers
+
+SHAPE = (300, 500)  # fan_in 300, fan_out 500, 150000 values
+
+
+def draw(
+    initializer: str | initializers.Initializer, shape: tuple[int, ...] = SHAPE, seed: int = 0
+) -> np.ndarray:
+    return initializers.get(initializer)(shape, np.random.default_rng(seed))
+
+
+# Keras: variance scale / fan, and for the truncated normal a cut at two (widened) standard deviations.
+SCALED = [
+    ("he_normal", 2 / 300),
+    ("he_uniform", 2 / 300),
+    ("lecun_normal", 1 / 300),
+    ("lecun_uniform", 1 / 300),
+    ("glorot_normal", 1 / 400),
+    ("glorot_uniform", 1 / 400),
+]
+
+
+def test_every_scaled_initializer_is_in_the_table():
+    others = {"random_normal", "random_uniform", "zeros"}
+    assert {name for name, _ in SCALED} | others == set(initializers.INITIALIZERS)
+
+
+@pytest.mark.parametrize(("name", "variance"), SCALED)
+def test_scaled_initializers_have_their_moments_and_bounds(name, variance):
+    values = draw(name)
+    stddev = math.sqrt(variance)
+    bound = math.sqrt(3) * stddev if name.endswith("uniform") else 2 * stddev / 0.87962566103423978
+    assert values.mean() == pytest.approx(0.0, abs=5 * stddev / math.sqrt(values.size))
+    assert values.var() == pytest.approx(variance, rel=0.02)
+    assert np.abs(values).max() <= bound
+    assert np.abs(values).max() >= 0.999 * bound
+
+
+@pytest.mark.parametrize("name", ["he_normal", "lecun_normal", "glorot_normal"])
+def test_truncated_values_are_redrawn_not_clipped(name):
+    values = draw(name)
+    assert np.unique(values).size == values.size
+
+
+def test_truncated_normal_has_the_distribution_of_a_normal_that_was_cut():
+    values = np.abs(initializers.truncated_normal((200_000,), np.random.default_rng(0)))
+    inside = math.erf(2 / math.sqrt(2))
+    for x in (0.25, 0.5, 1.0, 1.5, 1.9):
+        assert (values < x).mean() == pytest.approx(math.erf(x / math.sqrt(2)) / inside, abs=5e-3)
+    assert values.std() > 0.5  # of the absolute values
+
+
+def test_the_correction_is_the_standard_deviation_of_the_cut_normal():
+    # var = 1 - 2 c phi(c) / (Phi(c) - Phi(-c)) at c = 2
+    density = math.exp(-2) / math.sqrt(2 * math.pi)
+    expected = math.sqrt(1 - 4 * density / math.erf(2 / math.sqrt(2)))
+    assert expected == pytest.approx(initializers.TRUNCATED_STDDEV, rel=1e-15)
+
+
+@pytest.mark.parametrize("options", [{}, {"stddev": 0.3}, {"mean": 2.0, "stddev": 0.1}])
+def test_random_normal_is_not_truncated(options):
+    initializer = initializers.random_normal(**options)
+    values = draw(initializer)
+    mean, stddev = options.get("mean", 0.0), options.get("stddev", 0.05)
+    assert values.mean() == pytest.approx(mean, abs=5 * stddev / math.sqrt(values.size))
+    assert values.std() == pytest.approx(stddev, rel=0.01)
+    assert np.abs(values - mean).max() > 3.5 * stddev
+
+
+@pytest.mark.parametrize("options", [{}, {"minval": -2.0, "maxval": 5.0}, {"minval": 0.0, "maxval": 0.0}])
+def test_random_uniform_fills_its_bounds(options):
+    low, high = options.get("minval", -0.05), options.get("maxval", 0.05)
+    values = draw(initializers.random_uniform(**options))
+    assert values.min() >= low
+    assert values.max() <= high
+    assert values.min() == pytest.approx(low, abs=1e-3 * (high - low))
+    assert values.max() == pytest.approx(high, abs=1e-3 * (high - low))
+    assert values.mean() == pytest.approx(
+        (low + high) / 2, abs=5 * (high - low) / math.sqrt(12 * values.size)
+    )
+
+
+def test_zeros_are_zero():
+    np.testing.assert_array_equal(draw("zeros"), np.zeros(SHAPE))
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((), (1, 1)), ((5,), (5, 5)), ((4, 64), (4, 64)), ((3, 4, 10), (12, 30)), ((3, 3, 16, 32), (144, 288))],
+)
+def test_fans_are_those_of_keras(shape, expected):
+    assert initializers.fans(shape) == expected
+
+
+@pytest.mark.parametrize("name", initializers.INITIALIZERS)
+def test_the_generator_decides_everything(name):
+    np.testing.assert_array_equal(draw(name, seed=4), draw(name, seed=4))
+    if name != "zeros":
+        assert not np.array_equal(draw(name, seed=4), draw(name, seed=5))
+
+
+@pytest.mark.parametrize("name", initializers.INITIALIZERS)
+def test_repr_makes_the_initializer_again(name):
+    initializer = initializers.get(name)
+    assert eval(repr(initializer), vars(initializers)) == initializer
+
+
+def test_float32_and_float64_models_start_from_the_same_numbers():
+    def kernel(dtype: type) -> np.ndarray:
+        return nn.Sequential([nn.Dense(8, "relu")]).build(4, seed=3, dtype=dtype).layers[0].kernel
+
+    np.testing.assert_array_equal(kernel(np.float32), kernel(np.float64).astype(np.float32))
+
+
+def test_an_unknown_name_lists_the_choices():
+    with pytest.raises(ValueError, match=r"unknown initializer 'xavier'; choose from glorot_normal, .*zeros"):
+        initializers.get("xavier")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: initializers.random_normal(stddev=-1.0), "stddev"),
+        (lambda: initializers.random_normal(mean=float("nan")), "finite mean"),
+        (lambda: initializers.random_uniform(minval=1.0, maxval=0.0), "minval <= maxval"),
+        (lambda: initializers.random_uniform(maxval=float("inf")), "finite bounds"),
+        (
+            lambda: initializers.VarianceScaling(scale=0.0, mode="fan_in", distribution="uniform"),
+            "scale is 0.0",
+        ),
+        (lambda: initializers.VarianceScaling(scale=1.0, mode="fan", distribution="uniform"), "mode 'fan'"),
+        (lambda: initializers.VarianceScaling(scale=1.0, mode="fan_in", distribution="normal"), "'normal'"),
+    ],
+)
+def test_parameters_outside_their_range_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

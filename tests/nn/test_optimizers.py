@@ -1,0 +1,173 @@
+import math
+
+import numpy as np
+import pytest
+
+from relu_fast import nn
+from relu_fast.nn import optimizers
+
+START = [1.0, -1.0, 0.5]
+GRADIENTS = [[0.1, -2.0, 0.0], [0.3, 1e-8, 0.0], [-0.2, 0.5, 1e-3]]
+# What Keras 3.15 makes of START with GRADIENTS, in float64.
+KERAS = [
+    (nn.Adam(), [0.9978243580564026, -0.9979825634646534, 0.49936320013857727]),
+    (
+        nn.Adam(learning_rate=0.1, beta_1=0.5, beta_2=0.9, epsilon=0.01),
+        [0.837156306214307, -0.8539182888659196, 0.49711646202911675],
+    ),
+    (nn.SGD(learning_rate=0.1), [0.98, -0.8500000010000001, 0.4999]),
+    (nn.SGD(learning_rate=0.1, momentum=0.9), [0.9359, -0.5080000018999999, 0.4999]),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "expected"), KERAS, ids=lambda value: repr(value))
+def test_optimizers_agree_with_keras(optimizer, expected):
+    optimizer.reset()
+    parameters = np.array(START)
+    for gradient in GRADIENTS:
+        optimizer.step(parameters, np.array(gradient))
+    np.testing.assert_allclose(parameters, expected, rtol=1e-14)
+
+
+def adam_by_hand(w, gradients, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+    m = v = 0.0
+    for t, g in enumerate(gradients, start=1):
+        m = beta_1 * m + (1 - beta_1) * g
+        v = beta_2 * v + (1 - beta_2) * g * g
+        alpha = learning_rate * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+        w = w - alpha * m / (math.sqrt(v) + epsilon)
+    return w
+
+
+def sgd_by_hand(w, gradients, learning_rate=0.01, momentum=0.0):
+    v = 0.0
+    for g in gradients:
+        v = momentum * v - learning_rate * g
+        w = w + v
+    return w
+
+
+@pytest.mark.parametrize(
+    ("make", "by_hand", "options"),
+    [
+        (nn.SGD, sgd_by_hand, {}),
+        (nn.SGD, sgd_by_hand, {"learning_rate": 0.3, "momentum": 0.7}),
+        (nn.Adam, adam_by_hand, {}),
+        (nn.Adam, adam_by_hand, {"learning_rate": 0.02, "beta_1": 0.0, "beta_2": 0.5, "epsilon": 1e-3}),
+    ],
+)
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-12), (np.float32, 1e-4)])
+def test_five_hundred_steps_are_those_of_a_loop_by_hand(make, by_hand, options, dtype, rtol):
+    rng = np.random.default_rng(0)
+    gradients = rng.normal(size=(500, 6)).astype(dtype) * np.array([1, 1e-3, 1e-6, 10, 1, 0], dtype)
+    start = rng.normal(size=6).astype(dtype)
+    parameters, optimizer = start.copy(), make(**options)
+    for gradient in gradients:
+        before = gradient.copy()
+        optimizer.step(parameters, gradient)
+        np.testing.assert_array_equal(gradient, before)
+    assert parameters.dtype == dtype
+    expected = [by_hand(float(w), gradients[:, i].astype(float), **options) for i, w in enumerate(start)]
+    np.testing.assert_allclose(parameters, expected, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("optimizer", [nn.Adam(), nn.SGD(momentum=0.9)])
+def test_moments_of_weights_without_gradient_never_become_subnormal(optimizer):
+    parameters = np.zeros(4, np.float32)
+    optimizer.step(parameters, np.full(4, 1e-3, np.float32))
+    tiny = np.finfo(np.float32).tiny
+    for _ in range(2000):
+        optimizer.step(parameters, np.zeros(4, np.float32))
+        for moment in optimizer._moments:
+            assert not ((moment != 0) & (np.abs(moment) < tiny)).any()
+    np.testing.assert_array_equal(optimizer._moments[0], 0.0)
+
+
+def test_the_learning_rate_can_change_between_steps():
+    parameters, optimizer = np.zeros(1), nn.SGD(learning_rate=1.0)
+    optimizer.step(parameters, np.ones(1))
+    optimizer.learning_rate = 0.25
+    optimizer.step(parameters, np.ones(1))
+    assert parameters[0] == -1.25
+
+
+@pytest.mark.parametrize("make", optimizers.OPTIMIZERS.values())
+def test_an_optimizer_moves_one_vector_until_it_is_reset(make):
+    optimizer, first, second = make(), np.zeros(3), np.zeros(3)
+    optimizer.step(first, np.ones(3))
+    optimizer.step(first[:], np.ones(3))  # another view of the same vector
+    with pytest.raises(ValueError, match="already moves another parameter vector: take a new one"):
+        optimizer.step(second, np.ones(3))
+    np.testing.assert_array_equal(second, 0.0)
+    optimizer.reset()
+    optimizer.step(second, np.ones(3))
+    assert (second < 0).all()
+
+
+@pytest.mark.parametrize("gradients", [np.ones(2), np.ones((3, 1)), np.ones(3, np.float32)])
+def test_gradients_that_do_not_fit_are_refused(gradients):
+    parameters = np.zeros(3)
+    with pytest.raises(ValueError, match=r"gradients are float.*expected float64 \(3,\) as the parameters"):
+        nn.Adam().step(parameters, gradients)
+    np.testing.assert_array_equal(parameters, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (nn.SGD, {"learning_rate": 0.0}, "learning_rate is 0.0, expected a finite number > 0"),
+        (nn.SGD, {"learning_rate": math.inf}, "learning_rate is inf"),
+        (nn.SGD, {"momentum": 1.0}, r"momentum is 1.0, expected a number in \[0, 1\)"),
+        (nn.Adam, {"learning_rate": -1.0}, "learning_rate is -1.0"),
+        (nn.Adam, {"beta_1": 1.0}, "beta_1 is 1.0"),
+        (nn.Adam, {"beta_2": -0.1}, "beta_2 is -0.1"),
+        (nn.Adam, {"beta_2": math.nan}, "beta_2 is nan"),
+        (nn.Adam, {"epsilon": 0.0}, "epsilon is 0.0"),
+    ],
+)
+def test_hyperparameters_outside_their_range_are_refused(make, options, message):
+    with pytest.raises(ValueError, match=message):
+        make(**options)
+
+
+@pytest.mark.parametrize("optimizer", [nn.SGD(learning_rate=0.5), nn.Adam(beta_1=0.5)])
+def test_repr_makes_the_optimizer_again(optimizer):
+    assert repr(eval(repr(optimizer), vars(nn))) == repr(optimizer)
+
+
+def test_an_unknown_name_lists_the_choices():
+    with pytest.raises(ValueError, match="unknown optimizer 'adm'; choose from sgd, adam"):
+        optimizers.get("adm")
+    with pytest.raises(TypeError, match="expected a name or an Optimizer"):
+        optimizers.get(nn.Adam)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("clip_norm", "expected"), [(2.5, [1.5, 2.0]), (5.0, [3.0, 4.0]), (100.0, [3.0, 4.0])]
+)
+def test_clip_by_global_norm_scales_only_what_is_too_long(dtype, clip_norm, expected):
+    gradients = np.array([3.0, 4.0], dtype)
+    assert nn.clip_by_global_norm(gradients, clip_norm) == pytest.approx(5.0)
+    np.testing.assert_allclose(gradients, expected, rtol=1e-6)
+
+
+def test_clip_by_global_norm_survives_squares_that_overflow():
+    gradients = np.array([3e30, 4e30], np.float32)
+    assert nn.clip_by_global_norm(gradients, 1.0) == pytest.approx(5e30, rel=1e-6)
+    np.testing.assert_allclose(gradients, [0.6, 0.8], rtol=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_clip_by_global_norm_makes_gradients_without_norm_nan(value):
+    gradients = np.array([1.0, value])
+    assert not math.isfinite(nn.clip_by_global_norm(gradients, 1.0))
+    assert np.isnan(gradients).all()
+
+
+@pytest.mark.parametrize("clip_norm", [0.0, -1.0, math.nan, math.inf])
+def test_clip_norm_must_be_positive(clip_norm):
+    gradients = np.ones(2)
+    with pytest.raises(ValueError, match=r"clip_norm is .*expected a finite number > 0"):
+        nn.clip_by_global_norm(gradients, clip_norm)
+    np.testing.assert_array_equal(gradients, 1.0)

@@ -1,0 +1,212 @@
+"""The slow oracle: each activation as two plain formulas, one right of 0 and one left of it.
+
+Every formula is written for a module `m` that has exp and expm1: NumPy (float64 arrays, for float32 kernels) or
+mpmath (40 digits, for float64 kernels). None of them cancels, so that the float64 values are good to a few
+2^-53 everywhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import mpmath
+import numpy as np
+
+DIGITS = 40
+SELU_ALPHA = "1.6732632423543772848170429916717"
+SELU_SCALE = "1.0507009873554804934193349852946"
+
+
+def selu_scale(m):
+    return mpmath.mpf(SELU_SCALE) if m is mpmath.mp else float(SELU_SCALE)
+
+
+def selu_left(m):
+    """Scale times alpha."""
+    with mpmath.workdps(DIGITS):
+        left = mpmath.mpf(SELU_SCALE) * mpmath.mpf(SELU_ALPHA)
+    return left if m is mpmath.mp else float(left)
+
+
+def sigmoid_slope(m, x):
+    e = m.exp(-abs(x))
+    return e / (1 + e) / (1 + e)
+
+
+def silent(m, x, *params):
+    return x * 0 if m is mpmath.mp else np.zeros_like(x)
+
+
+def scaled(m, x, slope):
+    """Slope * x; with slope 0 it is 0 even at -inf."""
+    return silent(m, x) if slope == 0 else slope * x
+
+
+def one(m, x, *params):
+    return x * 0 + 1 if m is mpmath.mp else np.ones_like(x)
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Value and derivative for x > 0 (`right`) and for x <= 0 (`left`), each called as f(m, x, *params).
+
+    `slope_from_y(y, *params)` is the derivative told by the output. `at_nan(g, *params)` is the gradient where x
+    is NaN. `params` are the values that the tests use, "" being the parameter's default.
+    """
+
+    right: Callable
+    left: Callable
+    right_slope: Callable
+    left_slope: Callable
+    slope_from_y: Callable
+    at_nan: Callable
+    params: tuple = ((),)
+
+
+def _leaky(*params):
+    return Oracle(
+        right=lambda m, x, slope: x,
+        left=scaled,
+        right_slope=one,
+        left_slope=lambda m, x, slope: one(m, x) * slope,
+        slope_from_y=lambda y, slope: np.where(y > 0, 1, slope),
+        at_nan=lambda g, slope: slope * g,
+        params=params,
+    )
+
+
+def _nan(g, *params):
+    return g * np.nan
+
+
+ORACLES = {
+    "relu": Oracle(
+        right=lambda m, x: x,
+        left=silent,
+        right_slope=one,
+        left_slope=silent,
+        slope_from_y=lambda y: np.where(y > 0, 1.0, 0.0),
+        at_nan=lambda g: g,
+    ),
+    "leaky_relu": _leaky((0.01,), (0.0,), (1.0,), (3.7,), (1e30,), (1e-30,)),
+    "prelu": _leaky((0.25,), (0.0,), (-1.5,), (1e30,)),
+    "elu": Oracle(
+        right=lambda m, x, alpha: x,
+        left=lambda m, x, alpha: alpha * m.expm1(x),
+        right_slope=one,
+        left_slope=lambda m, x, alpha: alpha * m.exp(x),
+        slope_from_y=lambda y, alpha: np.where(y > 0, 1, y + alpha),
+        at_nan=_nan,
+        params=((1.0,), (0.0,), (0.3,), (1.7,), (1e10,), (1e-10,)),
+    ),
+    "selu": Oracle(
+        right=lambda m, x: selu_scale(m) * x,
+        left=lambda m, x: selu_left(m) * m.expm1(x),
+        right_slope=lambda m, x: one(m, x) * selu_scale(m),
+        left_slope=lambda m, x: selu_left(m) * m.exp(x),
+        slope_from_y=lambda y: np.where(y > 0, selu_scale(np), y + selu_left(np)),
+        at_nan=_nan,
+    ),
+    "sigmoid": Oracle(
+        right=lambda m, x: 1 / (1 + m.exp(-x)),
+        left=lambda m, x: m.exp(x) / (1 + m.exp(x)),
+        right_slope=sigmoid_slope,
+        left_slope=sigmoid_slope,
+        slope_from_y=lambda y: y * (1 - y),
+        at_nan=_nan,
+    ),
+    "tanh": Oracle(
+        right=lambda m, x: -m.expm1(-2 * x) / (2 + m.expm1(-2 * x)),
+        left=lambda m, x: m.expm1(2 * x) / (2 + m.expm1(2 * x)),
+        right_slope=lambda m, x: 4 * sigmoid_slope(m, 2 * x),
+        left_slope=lambda m, x: 4 * sigmoid_slope(m, 2 * x),
+        slope_from_y=lambda y: (1 - y) * (1 + y),
+        at_nan=_nan,
+    ),
+}
+
+
+# ---- float64 arrays
+
+
+def forward(name, x, *params):
+    """Activation of x as float64, NaN where x is."""
+    row, x = ORACLES[name], np.asarray(x, np.float64)
+    with np.errstate(all="ignore"):
+        return np.where(np.isnan(x), x, np.where(x > 0, row.right(np, x, *params), row.left(np, x, *params)))
+
+
+def backward(name, g, x, *params):
+    """Gradient as float64: g times the derivative, and 0 where the derivative is, whatever g is."""
+    row, g, x = ORACLES[name], np.asarray(g, np.float64), np.asarray(x, np.float64)
+    with np.errstate(all="ignore"):
+        slope = np.where(x > 0, row.right_slope(np, x, *params), row.left_slope(np, x, *params))
+        gx = np.where((slope == 0) & (x <= 0) & ~np.isnan(g), 0.0, g * slope)
+        return np.where(np.isnan(x), row.at_nan(g, *params), gx)
+
+
+def backward_y(name, g, y, *params):
+    """Gradient as float64, told by the output y."""
+    with np.errstate(all="ignore"):
+        return np.asarray(g, np.float64) * ORACLES[name].slope_from_y(np.asarray(y, np.float64), *params)
+
+
+def prelu_weight_gradient(g, x):
+    with np.errstate(all="ignore"):
+        return np.where(np.asarray(x) > 0, 0.0, np.multiply(g, x, dtype=np.float64))
+
+
+# ---- ULP
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Real numbers value + rest * ulp; ulp is the spacing of the dtype in the binade of the exact number."""
+
+    value: np.ndarray
+    rest: np.ndarray
+    ulp: np.ndarray
+
+
+def spacing(exponent, dtype):
+    """Distance of neighbours in [2^(exponent - 1), 2^exponent), subnormals included."""
+    info = np.finfo(dtype)
+    return np.ldexp(1.0, np.clip(exponent - 1, info.minexp, info.maxexp - 1) - info.nmant)
+
+
+def exact_from_float64(value, dtype=np.float32):
+    """Float64 values as the exact results that a narrower dtype is measured against."""
+    value = np.asarray(value, np.float64)
+    return Exact(value, np.zeros_like(value), spacing(np.frexp(value)[1], dtype))
+
+
+def ulp_error(got, exact):
+    """Distance of `got` from the exact result in ULP; 0 where both are NaN.
+
+    Infinity counts as the first number past the largest, so that it is right where the exact result overflows.
+    """
+    with np.errstate(over="ignore"):
+        limit = 2 * (2.0 ** (np.finfo(got.dtype).maxexp - 1) / exact.ulp)
+        value, near = (np.clip(v / exact.ulp, -limit, limit) for v in (exact.value, got.astype(np.float64)))
+    error = np.abs(near - value - exact.rest)
+    return np.where(np.isnan(error), np.where(np.isnan(near) & np.isnan(value), 0, np.inf), error)
+
+
+@lru_cache(maxsize=64)
+def exact_float64(name, direction, params, samples):
+    """Exact results in 40 digits at `samples`, a tuple of x for "forward" and of (g, x) for "backward"."""
+    row, m = ORACLES[name], mpmath.mp
+    value, rest, ulp = np.empty((3, len(samples)))
+    with mpmath.workdps(DIGITS):
+        params = [mpmath.mpf(p) for p in params]
+        for i, sample in enumerate(samples):
+            g, x = (1, sample) if direction == "forward" else sample
+            x = mpmath.mpf(x)
+            if direction == "forward":
+                exact = (row.right if x > 0 else row.left)(m, x, *params)
+            else:
+                exact = mpmath.mpf(g) * (row.right_slope if x > 0 else row.left_slope)(m, x, *params)
+            value[i] = exact
+            ulp[i] = spacing(max(-2000, min(mpmath.frexp(exact)[1], 2000)), np.float64)
+            rest[i] = (exact - mpmath.mpf(value[i])) / mpmath.mpf(ulp[i]) if np.isfinite(value[i]) else 0
+    return Exact(value, rest, ulp)
