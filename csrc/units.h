@@ -11,10 +11,10 @@
  * sums are combined in chunk order, in float64: the result depends on nothing else. */
 
 enum {
-    F(WIDTH) = 512,
+    F(WIDTH) = 1024,
     F(LANES) = 128,
     F(CHUNK_ELEMENTS) = 1 << 18,
-    F(MIN_ROWS) = 16,
+    F(FEW_ROWS) = 2,
     /* Accumulators a multiple of 4 KiB apart would wait for each other's stores (4K aliasing): 3 times slower. */
     F(PAD) = 832 / sizeof(T),
 };
@@ -44,9 +44,11 @@ typedef struct {
 static F(plan) F(make_plan)(rf_shape s, int rows_touch)
 {
     ptrdiff_t block = (ptrdiff_t)(s.units * s.inner);
-    /* a tile of whole units is cleared and folded once a chunk: enough rows to make that cheap */
-    F(plan) p = {s, (ptrdiff_t)s.inner > F(WIDTH) ? 1 : F(MIN_ROWS), 1};
-    if (F(CHUNK_ELEMENTS) / p.chunk > block) p.chunk = F(CHUNK_ELEMENTS) / block;
+    /* Memory is fastest read in order. Tiles side by side break it: then chunks are a few rows, which walk down
+     * the array together. */
+    F(plan) p = {s, 1, 1};
+    if (block <= F(WIDTH)) p.chunk = F(CHUNK_ELEMENTS) / (block ? block : 1);
+    else if ((ptrdiff_t)s.inner <= F(WIDTH)) p.chunk = F(FEW_ROWS);
     if (rows_touch && s.inner == 1 && block < F(LANES)) {
         p.adjacent = F(LANES) / block;
         p.chunk -= p.chunk % p.adjacent;
@@ -74,51 +76,79 @@ static F(tile) F(make_tile)(const F(plan) *p, ptrdiff_t unit)
     return t;
 }
 
-/* Per-unit numbers spread over the positions of a tile. `step` 0: one number for all. */
-static const T *F(spread)(T *to, const F(tile) *t, const T *per_unit, int step)
+/* Per-unit numbers spread over the positions of a tile. */
+static const T *F(spread)(T *to, const F(tile) *t, const T *per_unit)
 {
-    if (step && t->per_unit == 1) return per_unit + t->unit;
-    for (ptrdiff_t u = 0; u < t->n_units; u++) {
-        T value = per_unit[step ? t->unit + u : 0];
-        for (ptrdiff_t i = 0; i < t->per_unit; i++) to[u * t->unit_step + i * t->pos_step] = value;
-    }
+    per_unit += t->unit;
+    if (t->per_unit == 1) return per_unit;
+    for (ptrdiff_t u = 0; u < t->n_units; u++)
+        for (ptrdiff_t i = 0; i < t->per_unit; i++) to[u * t->unit_step + i * t->pos_step] = per_unit[u];
+    return to;
+}
+
+/* One number for every position of every tile. */
+static const T *F(constant)(T *to, T value)
+{
+    for (int i = 0; i < F(WIDTH); i++) to[i] = value;
     return to;
 }
 
 /* z + -0.0 is z, zeros included: a missing bias. */
-static const T *F(spread_bias)(T *to, const F(tile) *t, const T *bias)
+static const T F(NO_BIAS) = -(T)0;
+
+/* Folding adds a tile's positions to its units. Sums and extremes of one unit go through eight accumulators in
+ * a fixed order: vector code, and the same everywhere. */
+static void F(fold_counts)(int64_t *to, const F(tile) *t, const COUNT *from)
 {
-    static const T none = -(T)0;
-    return bias ? F(spread)(to, t, bias, 1) : F(spread)(to, t, &none, 0);
+    to += t->unit;
+    if (t->per_unit == 1) {
+        for (ptrdiff_t u = 0; u < t->n_units; u++) to[u] += (int64_t)from[u];
+    } else if (t->pos_step == 1) {
+        for (ptrdiff_t u = 0; u < t->n_units; u++, from += t->unit_step) {
+            COUNT total = 0;
+            for (ptrdiff_t i = 0; i < t->per_unit; i++) total += from[i];
+            to[u] += (int64_t)total;
+        }
+    } else {
+        for (ptrdiff_t i = 0; i < t->per_unit; i++, from += t->pos_step)
+            for (ptrdiff_t u = 0; u < t->n_units; u++) to[u] += (int64_t)from[u];
+    }
 }
 
-/* Eight accumulators in a fixed order: faster than one and the same everywhere. */
-static double F(fold_sum)(const double *v, ptrdiff_t n, ptrdiff_t step)
+static void F(fold_sums)(double *to, const F(tile) *t, const double *from)
 {
-    double acc[8] = {0};
-    ptrdiff_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (int j = 0; j < 8; j++) acc[j] += v[(i + j) * step];
-    for (int j = 0; i < n; i++, j++) acc[j] += v[i * step];
-    return ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]));
+    to += t->unit;
+    if (t->per_unit == 1) {
+        for (ptrdiff_t u = 0; u < t->n_units; u++) to[u] += from[u];
+        return;
+    }
+    for (ptrdiff_t u = 0; u < t->n_units; u++) {
+        const double *v = from + u * t->unit_step;
+        double acc[8] = {0};
+        ptrdiff_t i = 0, step = t->pos_step;
+        for (; i + 8 <= t->per_unit; i += 8)
+            for (int j = 0; j < 8; j++) acc[j] += v[(i + j) * step];
+        for (int j = 0; i < t->per_unit; i++, j++) acc[j] += v[i * step];
+        to[u] += ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]));
+    }
 }
-static int64_t F(fold_count)(const COUNT *v, ptrdiff_t n, ptrdiff_t step)
+
+/* The largest of sign * v; sign -1 makes it the smallest v. */
+static RF_INLINE void F(fold_extremes)(double *to, const F(tile) *t, const T *from, T sign)
 {
-    int64_t total = 0;
-    for (ptrdiff_t i = 0; i < n; i++) total += (int64_t)v[i * step];
-    return total;
-}
-static double F(fold_max)(const T *v, ptrdiff_t n, ptrdiff_t step)
-{
-    T most = v[0];
-    for (ptrdiff_t i = 1; i < n; i++) most = v[i * step] > most ? v[i * step] : most;
-    return most;
-}
-static double F(fold_min)(const T *v, ptrdiff_t n, ptrdiff_t step)
-{
-    T least = v[0];
-    for (ptrdiff_t i = 1; i < n; i++) least = v[i * step] < least ? v[i * step] : least;
-    return least;
+    to += t->unit;
+    for (ptrdiff_t u = 0; u < t->n_units; u++) {
+        const T *v = from + u * t->unit_step;
+        T acc[8], most;
+        for (int j = 0; j < 8; j++) acc[j] = sign * v[0];
+        ptrdiff_t i = 1, step = t->pos_step;
+        for (; i + 8 <= t->per_unit; i += 8)
+            for (int j = 0; j < 8; j++) acc[j] = sign * v[(i + j) * step] > acc[j] ? sign * v[(i + j) * step] : acc[j];
+        for (; i < t->per_unit; i++) acc[0] = sign * v[i * step] > acc[0] ? sign * v[i * step] : acc[0];
+        most = acc[0];
+        for (int j = 1; j < 8; j++) most = acc[j] > most ? acc[j] : most;
+        to[u] = most > sign * to[u] ? sign * most : to[u];
+    }
 }
 
 /* ---- forward */
@@ -157,6 +187,21 @@ static RF_INLINE void F(forward_rows)(T (*f)(T, T), int want, const F(forward_co
 typedef void F(forward_rows_fn)(const F(forward_context) *c, ptrdiff_t rows, ptrdiff_t width, const char *z,
                                 ptrdiff_t z_step, char *y, ptrdiff_t y_step);
 
+/* How often positions fire, and nothing else: the same for every activation, without computing an
+ * output that nobody wants. */
+static void F(count_rows)(const F(forward_context) *c, ptrdiff_t rows, ptrdiff_t width, const char *z,
+                          ptrdiff_t z_step, char *y, ptrdiff_t y_step)
+{
+    (void)y, (void)y_step;
+    const T *bias = c->bias, threshold = c->threshold;
+    COUNT *active = c->acc->active;
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const T *zr = (const T *)(z + row * z_step);
+        RF_INDEPENDENT
+        for (ptrdiff_t i = 0; i < width; i++) active[i] += zr[i] + bias[i] > threshold ? (COUNT)1 : 0;
+    }
+}
+
 static void F(clear)(F(positions) *acc, int want, ptrdiff_t width)
 {
     memset(acc->active, 0, (size_t)width * sizeof(COUNT));
@@ -172,20 +217,11 @@ static void F(clear)(F(positions) *acc, int want, ptrdiff_t width)
 
 static void F(fold_forward)(const F(tile) *t, const F(positions) *acc, const rf_unit_counts *to)
 {
-    for (ptrdiff_t u = 0; u < t->n_units; u++) {
-        ptrdiff_t unit = t->unit + u, at = u * t->unit_step, n = t->per_unit, step = t->pos_step;
-        if (to->active) to->active[unit] += F(fold_count)(acc->active + at, n, step);
-        if (to->nonfinite) to->nonfinite[unit] += F(fold_count)(acc->nonfinite + at, n, step);
-        if (to->max) {
-            double most = F(fold_max)(acc->max + at, n, step);
-            if (most > to->max[unit]) to->max[unit] = most;
-        }
-        if (to->min) {
-            double least = F(fold_min)(acc->min + at, n, step);
-            if (least < to->min[unit]) to->min[unit] = least;
-        }
-        if (to->sum_abs) to->sum_abs[unit] += F(fold_sum)(acc->sum + at, n, step);
-    }
+    if (to->active) F(fold_counts)(to->active, t, acc->active);
+    if (to->nonfinite) F(fold_counts)(to->nonfinite, t, acc->nonfinite);
+    if (to->max) F(fold_extremes)(to->max, t, acc->max, 1);
+    if (to->min) F(fold_extremes)(to->min, t, acc->min, -1);
+    if (to->sum_abs) F(fold_sums)(to->sum_abs, t, acc->sum);
 }
 
 /* The rows of outer entries [first, last) in tile t. */
@@ -220,18 +256,21 @@ static void F(units_forward)(F(forward_rows_fn) *const *variants, T threshold, c
     int want = counts->min || counts->sum_abs     ? F(WANT_ALL)
                : counts->nonfinite || counts->max ? F(WANT_USUAL)
                                                   : F(WANT_ACTIVE);
-    F(forward_rows_fn) *rows = variants[want >> 1];
+    F(forward_rows_fn) *rows = !a->y && want == F(WANT_ACTIVE) ? F(count_rows) : variants[want >> 1];
     ptrdiff_t row_bytes = (ptrdiff_t)(a->shape.units * a->shape.inner * sizeof(T));
     F(plan) p = F(make_plan)(a->shape, a->z_step == row_bytes && (!a->y || a->y_step == row_bytes));
     F(positions) acc;
     T bias[F(WIDTH)], param[F(WIDTH)], no_output[F(WIDTH)];
     ptrdiff_t outer = (ptrdiff_t)a->shape.outer, units = (ptrdiff_t)a->shape.units;
+    F(forward_context) c = {bias, param, threshold, &acc};
+    if (!a->bias) F(constant)(bias, F(NO_BIAS));
+    if (a->param && !a->param_per_unit) F(constant)(param, *(const T *)a->param);
     for (ptrdiff_t first = 0; first < outer; first += p.chunk) {
         ptrdiff_t last = outer - first < p.chunk ? outer : first + p.chunk;
         for (ptrdiff_t unit = 0; unit < units;) {
             F(tile) t = F(make_tile)(&p, unit);
-            F(forward_context) c = {F(spread_bias)(bias, &t, a->bias), bias, threshold, &acc};
-            if (a->param) c.param = F(spread)(param, &t, a->param, a->param_per_unit);
+            if (a->bias) c.bias = F(spread)(bias, &t, a->bias);
+            if (a->param && a->param_per_unit) c.param = F(spread)(param, &t, a->param);
             F(clear)(&acc, want, t.width);
             F(forward_chunk)(rows, &c, &p, &t, a, first, last, (char *)no_output);
             F(fold_forward)(&t, &acc, counts);
@@ -319,24 +358,24 @@ static void F(units_backward)(F(backward_rows_fn) *const *variants, const rf_uni
     F(positions) acc;
     T bias[F(WIDTH)], param[F(WIDTH)];
     ptrdiff_t outer = (ptrdiff_t)a->shape.outer, units = (ptrdiff_t)a->shape.units;
+    F(backward_context) c = {bias, param, &acc};
+    if (!a->bias) F(constant)(bias, F(NO_BIAS));
+    if (a->param && !a->param_per_unit) F(constant)(param, *(const T *)a->param);
     for (ptrdiff_t first = 0; first < outer; first += p.chunk) {
         ptrdiff_t last = outer - first < p.chunk ? outer : first + p.chunk;
         for (ptrdiff_t unit = 0; unit < units;) {
             F(tile) t = F(make_tile)(&p, unit);
-            F(backward_context) c = {F(spread_bias)(bias, &t, a->bias), bias, &acc};
-            if (a->param) c.param = F(spread)(param, &t, a->param, a->param_per_unit);
+            if (a->bias) c.bias = F(spread)(bias, &t, a->bias);
+            if (a->param && a->param_per_unit) c.param = F(spread)(param, &t, a->param);
             memset(acc.sum, 0, (size_t)t.width * sizeof(double));
             if (want_counts) {
                 memset(acc.active, 0, (size_t)t.width * sizeof(COUNT));
                 memset(acc.nonfinite, 0, (size_t)t.width * sizeof(COUNT));
             }
             F(backward_chunk)(rows, &c, &p, &t, a, first, last);
-            for (ptrdiff_t u = 0; u < t.n_units; u++) {
-                ptrdiff_t to = t.unit + u, at = u * t.unit_step, n = t.per_unit, step = t.pos_step;
-                if (a->bias_grad) a->bias_grad[to] += F(fold_sum)(acc.sum + at, n, step);
-                if (counts->nonzero) counts->nonzero[to] += F(fold_count)(acc.active + at, n, step);
-                if (counts->nonfinite) counts->nonfinite[to] += F(fold_count)(acc.nonfinite + at, n, step);
-            }
+            if (a->bias_grad) F(fold_sums)(a->bias_grad, &t, acc.sum);
+            if (counts->nonzero) F(fold_counts)(counts->nonzero, &t, acc.active);
+            if (counts->nonfinite) F(fold_counts)(counts->nonfinite, &t, acc.nonfinite);
             unit += t.n_units;
         }
     }

@@ -230,6 +230,17 @@ cdef cnp.ndarray parameter(str activation, dict params, cnp.ndarray like, Py_ssi
     return per_unit(value, like, units, axis, name, like_name, True)
 
 
+cdef bint any_negative(cnp.ndarray a) noexcept:
+    cdef Py_ssize_t i
+    for i in range(cnp.PyArray_SIZE(a)):
+        if cnp.PyArray_TYPE(a) == cnp.NPY_FLOAT:
+            if (<float *>cnp.PyArray_DATA(a))[i] < 0:
+                return True
+        elif (<double *>cnp.PyArray_DATA(a))[i] < 0:
+            return True
+    return False
+
+
 # ---- layout: arrays as (outer, units, inner) blocks
 
 cdef bint as_blocks(cnp.ndarray a, int axis, rf_shape *shape, ptrdiff_t *step) noexcept:
@@ -285,7 +296,7 @@ cdef cnp.ndarray blocked(cnp.ndarray a, list order, int axis, bint copy_contents
             return view
     if copy_contents:
         return np.array(view, order="C")
-    return np.empty(shape_of(view), view.dtype)
+    return np.empty(shape_of(view), view.dtype.newbyteorder("="))
 
 
 cdef int64_t examples_in(cnp.ndarray a, int axis) noexcept:
@@ -321,7 +332,7 @@ def forward(z, activation, *, bias=None, unit_axis=None, stats=None, out=None, b
     units = cnp.PyArray_DIM(source, axis)
     bias_array = None if bias is None else per_unit(bias, source, units, axis, "bias", "z", False)
     param = parameter(activation, params, source, units, axis, "z")
-    if stats is None:
+    if stats is None and not observe_only:
         counts = None
     elif isinstance(stats, UnitArrays):
         counts = stats
@@ -415,7 +426,7 @@ def backward(g, activation, *, x=None, y=None, bias=None, unit_axis=None, bias_g
     units = cnp.PyArray_DIM(source, axis)
     bias_array = None if bias is None else per_unit(bias, source, units, axis, "bias", name, False)
     param = parameter(activation, params, source, units, axis, name)
-    if args.source_is_y and param is not None and np.any(np.signbit(param) & (param != 0)):
+    if args.source_is_y and param is not None and any_negative(param):
         raise ValueError(f"{activation} with {ROW_PARAM[activation]}={param} cannot take y=: the sign of y does not "
                          "tell that of x; pass x=")
     if stats is None:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
+
+import numpy as np
 
 from ._core import _rows
 
@@ -36,14 +39,12 @@ class Activation:
     gate: float | None
     ceiling: float | None
 
-    def gate_for(self, **params: object) -> float | None:
+    def gate_for(self, **params: Any) -> float | None:
         """Gate of the activation with these parameters (None: it has none).
 
         A slope given per unit silences a unit only where it is 0; with different slopes in one array there is
         no common gate, and None is returned.
         """
-        import numpy as np
-
         if self.gate_kind != "zero_slope":
             return self.gate
         (slope,) = {**self.params, **params}.values()

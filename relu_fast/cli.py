@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         commands.add_parser(name, module=module, help=summary)
     args = parser.parse_args(argv)
     try:
-        code = args.run(args)
+        code: int = args.run(args)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:

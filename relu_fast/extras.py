@@ -15,5 +15,5 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 
 
 def missing(extra: str) -> list[str]:
-    """The modules of an extra that are not installed."""
+    """Return the modules of an extra that are not installed."""
     return [module for module in EXTRAS[extra] if find_spec(module) is None]

@@ -4,6 +4,7 @@ Those without parameters are the ufuncs themselves; here are the others. Keyword
 ufunc (``out``, ``where``, ``dtype``, ``casting``, ...), and NumPy raises what it raises there.
 """
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def prelu(x: Any, weight: Any, *, unit_axis: int | None = None, **kwargs: Any) -
 
 def prelu_backward(
     grad_output: Any, x: Any, weight: Any, *, unit_axis: int | None = None, **kwargs: Any
-) -> tuple[Any, Any]:
+) -> Any:
     """Gradients through prelu, both elementwise: (grad_input, grad_weight).
 
     The gradient of a weight that was broadcast is the sum of grad_weight over what it was broadcast along.
@@ -96,7 +97,7 @@ def _along(weight: Any, x: Any, unit_axis: int | None) -> Any:
     """Weight of one entry per unit, shaped so that it broadcasts along `unit_axis` of x."""
     if unit_axis is None:
         return weight
-    shape, w = np.shape(x), np.asarray(weight)
+    unit_axis, shape, w = operator.index(unit_axis), np.shape(x), np.asarray(weight)
     if not -len(shape) <= unit_axis < len(shape):
         raise ValueError(f"unit_axis={unit_axis} is out of range for x of shape {shape}")
     if w.ndim == 0:

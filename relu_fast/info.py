@@ -7,7 +7,7 @@ import platform
 
 import numpy as np
 
-from . import ACTIVATIONS, __version__, isa, ufuncs
+from . import ACTIVATIONS, __version__, isa, relu
 from .extras import EXTRAS, missing
 
 __all__ = ["add_arguments", "run"]
@@ -41,5 +41,5 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _dtypes() -> list[str]:
-    """What the kernels take, as their ufuncs say."""
-    return [np.dtype(loop[0]).name for loop in ufuncs.relu.types]
+    """List what the kernels take, as their loops say."""
+    return [np.dtype(loop[0]).name for loop in relu.types]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import _units
 
@@ -16,9 +17,14 @@ _MERGE = {"max": np.maximum, "min": np.minimum}
 
 
 class _Record:
-    """Merging, adding and pickling, over the arrays that `_fields` names."""
+    """Merging, adding and pickling, over the arrays that `_fields` names.
+
+    `_arguments` name the attributes that are the constructor's arguments: records merge if these agree.
+    """
 
     _fields: tuple[str, ...]
+    _arguments: tuple[str, ...]
+    seen: NDArray[np.int64]
 
     def merge(self, other: Any) -> Any:
         """Add what `other` saw, in place, and return self. ValueError if the two do not match."""
@@ -68,6 +74,9 @@ class _Record:
             if array is not None:
                 getattr(self, name)[...] = array
 
+    def _key(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self._arguments)
+
     def _empty(self) -> Any:
         return type(self)(*self._key())
 
@@ -108,12 +117,10 @@ class UnitStats(_Record, _units.UnitArrays):
     """
 
     _fields = ("seen", "examples", "active", "nonfinite", "max", "min", "sum_abs")
+    _arguments = ("units", "collect")
 
     def __init__(self, units: int, collect: Iterable[str] = ("active", "nonfinite", "max")) -> None:
         """Set up in the extension type, so that no pass can meet a record of another shape."""
-
-    def _key(self) -> tuple[int, tuple[str, ...]]:
-        return self.units, self.collect
 
 
 class GradStats(_Record, _units.GradArrays):
@@ -130,15 +137,13 @@ class GradStats(_Record, _units.GradArrays):
     """
 
     _fields = ("seen", "nonzero", "nonfinite")
+    _arguments = ("units",)
 
     def __init__(self, units: int) -> None:
         """Set up in the extension type."""
 
-    def _key(self) -> tuple[int]:
-        return (self.units,)
 
-
-def count_active(x: Any, *, unit_axis: int | None = None) -> np.ndarray:
+def count_active(x: Any, *, unit_axis: int | None = None) -> NDArray[np.int64]:
     """How often each unit is above zero.
 
     Parameters
@@ -158,11 +163,11 @@ def count_active(x: Any, *, unit_axis: int | None = None) -> np.ndarray:
         If `unit_axis` is out of range, or missing beyond two dimensions.
     """
     x = np.asarray(x)
-    if x.ndim > 2 and unit_axis is None or x.ndim == 0:
+    try:
+        units = x.shape[-1 if unit_axis is None and x.ndim <= 2 else unit_axis]
+    except (IndexError, TypeError):
         units = 0  # the pass below says what is wrong
-    else:
-        axis = -1 if unit_axis is None else unit_axis
-        units = x.shape[axis] if -x.ndim <= axis < x.ndim else 0
     stats = UnitStats(units, collect=("active",))
     _units.forward(x, "relu", unit_axis=unit_axis, stats=stats, observe_only=True)
-    return stats.active
+    active: NDArray[np.int64] = stats.active
+    return active

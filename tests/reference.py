@@ -1,7 +1,7 @@
 """The slow oracle: each activation as two plain formulas, one right of 0 and one left of it.
 
-Every formula is written for a module `m` that has exp and expm1: NumPy (float64 arrays, for float32 kernels) or
-mpmath (40 digits, for float64 kernels). None of them cancels, so that the float64 values are good to a few
+Every formula is written for a module `m` that has exp and expm1: NumPy (float64 arrays, for float32 kernels)
+or mpmath (40 digits, for float64 kernels). None of them cancels, so that the float64 values are good to a few
 2^-53 everywhere.
 """
 
@@ -39,7 +39,7 @@ def silent(m, x, *params):
 
 def scaled(m, x, slope):
     """Slope * x; with slope 0 it is 0 even at -inf."""
-    return silent(m, x) if slope == 0 else slope * x
+    return slope * x if m is mpmath.mp else np.where(slope == 0, 0.0, slope * x)
 
 
 def one(m, x, *params):
@@ -50,8 +50,8 @@ def one(m, x, *params):
 class Oracle:
     """Value and derivative for x > 0 (`right`) and for x <= 0 (`left`), each called as f(m, x, *params).
 
-    `slope_from_y(y, *params)` is the derivative told by the output. `at_nan(g, *params)` is the gradient where x
-    is NaN. `params` are the values that the tests use, "" being the parameter's default.
+    `slope_from_y(y, *params)` is the derivative told by the output, `at_nan(g, *params)` the gradient where x
+    is NaN. `params` are what the tests use, the default first.
     """
 
     right: Callable
@@ -183,7 +183,7 @@ def exact_from_float64(value, dtype=np.float32):
 def ulp_error(got, exact):
     """Distance of `got` from the exact result in ULP; 0 where both are NaN.
 
-    Infinity counts as the first number past the largest, so that it is right where the exact result overflows.
+    Infinity counts as the first number past the largest: it is right where the exact result overflows.
     """
     with np.errstate(over="ignore"):
         limit = 2 * (2.0 ** (np.finfo(got.dtype).maxexp - 1) / exact.ulp)

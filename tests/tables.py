@@ -16,6 +16,19 @@ ROWS = [(name, oracle.params[0]) for name, oracle in ORACLES.items()]
 ROWS_AND_PARAMS = [(name, params) for name, oracle in ORACLES.items() for params in oracle.params]
 
 
+UFUNCS = {name: getattr(rf.ufuncs, name) for name in rf.ufuncs.__all__}
+
+
+def operands(name, n=97, dtype=np.float32):
+    """One array for each input of the ufunc, different from each other."""
+    return [plain(dtype, n, seed=seed) for seed in range(UFUNCS[name].nin)]
+
+
+def as_tuple(result):
+    """The outputs of a ufunc, be they one or two."""
+    return result if isinstance(result, tuple) else (result,)
+
+
 def row_id(value):
     """Readable test ids: float32, elu, (0.5,)."""
     return getattr(value, "__name__", None) or str(value)
@@ -30,6 +43,15 @@ def using(isa):
         yield
     finally:
         rf.isa.use(before)
+
+
+@contextmanager
+def case(*values):
+    """Say which case of a loop failed."""
+    try:
+        yield
+    except AssertionError as error:
+        raise AssertionError(f"at {', '.join(map(str, values))}: {error}") from error
 
 
 def bits(a):
@@ -50,24 +72,39 @@ def neighbours(knee, dtype, reach=16):
     return np.copysign(around[around >= 0].astype(unsigned).view(dtype), dtype(knee))
 
 
-# where the kernels change their ways: thresholds of constants.h, saturation, overflow, and every rounding of x / ln 2
+# where the kernels change their ways: thresholds of constants.h, saturation, overflow
 KNEES = {
     np.float32: (0.0, 1e-4, 0.5493, 1.0, 9.01, 17.33, 25.0, 43.0, 80.0, 87.34, 88.73, 103.98, 105.0, 200.0),
-    np.float64: (0.0, 1e-9, 0.5493, 1.0, 19.06, 36.74, 43.0, 50.0, 600.0, 708.4, 709.8, 745.14, 746.0, 1460.0),
+    np.float64: (
+        0.0,
+        1e-9,
+        0.5493,
+        1.0,
+        19.06,
+        36.74,
+        43.0,
+        50.0,
+        600.0,
+        708.4,
+        709.8,
+        745.14,
+        746.0,
+        1460.0,
+    ),
 }
 SPAN = {np.float32: 110.0, np.float64: 750.0}
 
 
 @lru_cache(maxsize=8)
 def dense_samples(dtype, mantissas=64):
-    """Finite floats: every exponent with random mantissas, the neighbourhood of every knee, a uniform span."""
+    """Finite floats: every exponent with random mantissas, around every knee, a uniform span."""
     rng = np.random.default_rng(20240229)
     info = np.finfo(dtype)
     unsigned = np.dtype(f"u{np.dtype(dtype).itemsize}").type
     exponents = np.arange(2 ** (info.bits - 1 - info.nmant) - 1, dtype=unsigned)  # of subnormals, too
     mantissa = rng.integers(0, 2**info.nmant, (len(exponents), mantissas), dtype=unsigned)
     every_exponent = (exponents[:, None] << unsigned(info.nmant) | mantissa).view(dtype).ravel()
-    halves = np.arange(0.5, SPAN[dtype] * 1.4427) * 0.6931471805599453
+    halves = np.arange(0.5, SPAN[dtype] * 1.4427) * 0.6931471805599453  # where x / ln 2 rounds to the next
     around = np.concatenate([neighbours(knee, dtype) for knee in (*KNEES[dtype], *halves)])
     uniform = rng.uniform(0, SPAN[dtype], 512 * mantissas).astype(dtype)
     small = rng.uniform(0, 3, 512 * mantissas).astype(dtype)

@@ -23,7 +23,9 @@ def assert_within(bound, got, exact, *inputs):
     error = reference.ulp_error(got, exact)
     worst = int(np.argmax(error))
     at = ", ".join(float(v.flat[worst]).hex() for v in inputs)
-    assert error[worst] <= bound, f"{error[worst]:.3f} ULP at ({at}): got {got[worst]!r}, exact {exact.value[worst]!r}"
+    assert error[worst] <= bound, (
+        f"{error[worst]:.3f} ULP at ({at}): got {got[worst]!r}, exact {exact.value[worst]!r}"
+    )
 
 
 def parameters(params, dtype):
@@ -65,7 +67,10 @@ def few_samples():
             rng.uniform(0, 1, 300),
             rng.uniform(0, 45, 500),
             rng.uniform(550, 750, 500),
-            *(neighbours(knee, np.float64, 2) for knee in (0.0, 19.06, 43.0, 50.0, 600.0, 708.4, 745.13, 746.0)),
+            *(
+                neighbours(knee, np.float64, 2)
+                for knee in (0.0, 19.06, 43.0, 50.0, 600.0, 708.4, 745.13, 746.0)
+            ),
             [np.finfo(np.float64).max],
         ]
     )
@@ -75,14 +80,18 @@ def few_samples():
 @pytest.fixture(scope="module")
 def few_gradients(few_samples):
     rng = np.random.default_rng(8)
-    return tuple((rng.normal(size=len(few_samples)) * np.exp2(rng.integers(-200, 200, len(few_samples)))).tolist())
+    return tuple(
+        (rng.normal(size=len(few_samples)) * np.exp2(rng.integers(-200, 200, len(few_samples)))).tolist()
+    )
 
 
 @rows
 def test_float64_forward_is_within_its_bound(name, params, isa, few_samples):
     x = np.array(few_samples)
     got = getattr(rf.ufuncs, name)(x, *params)
-    assert_within(FORWARD_ULP[np.float64], got, reference.exact_float64(name, "forward", params, few_samples), x)
+    assert_within(
+        FORWARD_ULP[np.float64], got, reference.exact_float64(name, "forward", params, few_samples), x
+    )
 
 
 @rows
@@ -90,7 +99,9 @@ def test_float64_backward_is_within_its_bound(name, params, isa, few_samples, fe
     x, g = np.array(few_samples), np.array(few_gradients)
     got = getattr(rf.ufuncs, f"{name}_backward")(g, x, *params)
     got = got[0] if name == "prelu" else got
-    exact = reference.exact_float64(name, "backward", params, tuple(zip(few_gradients, few_samples, strict=True)))
+    exact = reference.exact_float64(
+        name, "backward", params, tuple(zip(few_gradients, few_samples, strict=True))
+    )
     assert_within(BACKWARD_ULP[np.float64], got, exact, g, x)
 
 

@@ -35,7 +35,14 @@ def assert_is(got, value):
         np.testing.assert_array_equal(np.signbit(got), np.signbit(expected))
 
 
-FORWARD_AT_NAN = [("relu",), ("leaky_relu", 0.01), ("leaky_relu", 0.0), ("prelu", 0.25), ("prelu", 0.0), ("elu", 1.0)]
+FORWARD_AT_NAN = [
+    ("relu",),
+    ("leaky_relu", 0.01),
+    ("leaky_relu", 0.0),
+    ("prelu", 0.25),
+    ("prelu", 0.0),
+    ("elu", 1.0),
+]
 FORWARD_AT_NAN += [("elu", 0.0), ("selu",), ("sigmoid",), ("tanh",)]
 
 

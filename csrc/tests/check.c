@@ -59,6 +59,7 @@ long double rounded(rf_dtype dtype, long double value)
 size_t first_difference(rf_dtype dtype, const void *a, const void *b, size_t n)
 {
     size_t size = dtype_size(dtype), i = 0;
+    if (n == 0 || memcmp(a, b, n * size) == 0) return n;
     for (; i < n; i++)
         if (memcmp((const char *)a + i * size, (const char *)b + i * size, size) != 0 &&
             !(isnan(get(dtype, a, i)) && isnan(get(dtype, b, i))))
@@ -98,8 +99,11 @@ buffer make_buffer(rf_dtype dtype, size_t n, size_t offset)
 
 int canaries_alive(const buffer *b)
 {
-    for (const char *p = b->memory; p < b->memory + b->all; p++)
-        if ((p < b->data || p >= b->data + b->bytes) && *(const unsigned char *)p != CANARY) return 0;
+    const char *end = b->data + b->bytes;
+    for (const char *p = b->memory; p < b->data; p++)
+        if (*(const unsigned char *)p != CANARY) return 0;
+    for (const char *p = end; p < b->memory + b->all; p++)
+        if (*(const unsigned char *)p != CANARY) return 0;
     return 1;
 }
 
@@ -120,9 +124,9 @@ static uint64_t random_bits(uint64_t *state)
     return z ^ z >> 31;
 }
 
-static long double uniform(uint64_t *state, double low, double high)
+static double uniform(uint64_t *state, double low, double high)
 {
-    return low + (high - low) * ldexp((double)(random_bits(state) >> 11), -53);
+    return low + (high - low) * (double)(random_bits(state) >> 11) * 0x1p-53;
 }
 
 static const double specials[] = {
@@ -132,10 +136,10 @@ static const double specials[] = {
     1e300, 0x1p-23,  0x1p-24, 0x1p-52,  0x1p-53,    0.6931472, 1460.0,    0x1p127,    0x1p1023,
 };
 
-static long double special(rf_dtype dtype, size_t i)
+static double special(rf_dtype dtype, size_t i)
 {
-    long double value = specials[i / 2 % LENGTH_OF(specials)];
-    if (dtype == RF_FLOAT64 && value == (long double)0x1.fffffep127) value = 0x1.fffffffffffffp1023;
+    double value = specials[i / 2 % LENGTH_OF(specials)];
+    if (dtype == RF_FLOAT64 && value == 0x1.fffffep127) value = 0x1.fffffffffffffp1023;
     return i % 2 ? -value : value;
 }
 
@@ -145,12 +149,13 @@ void sample_inputs(rf_dtype dtype, void *x, size_t n)
     double vanished = dtype == RF_FLOAT32 ? 120 : 800;
     for (size_t i = 0; i < n; i++) {
         uint64_t bits = random_bits(&state);
+        double reach = i % 2 ? 3 : vanished;
         if (i % 3 == 0)
             put(dtype, x, i, special(dtype, i / 3));
         else if (i % 3 == 1)
-            memcpy((char *)x + i * dtype_size(dtype), &bits, dtype_size(dtype)); /* any bits: all magnitudes */
+            put(dtype, x, i, uniform(&state, -reach, reach));
         else
-            put(dtype, x, i, i % 2 ? uniform(&state, -3, 3) : uniform(&state, -vanished, vanished));
+            memcpy((char *)x + i * dtype_size(dtype), &bits, dtype_size(dtype)); /* every magnitude */
     }
 }
 
@@ -158,7 +163,7 @@ void sample_gradients(rf_dtype dtype, void *g, size_t n)
 {
     uint64_t state = 2;
     for (size_t i = 0; i < n; i++) {
-        long double value = ldexpl(uniform(&state, -2, 2), (int)(random_bits(&state) % 60) - 30);
-        put(dtype, g, i, i % 11 == 7 ? 0 : value);
+        double binade = (double)(UINT64_C(1) << random_bits(&state) % 60) * 0x1p-30;
+        put(dtype, g, i, i % 11 == 7 ? 0 : uniform(&state, -2, 2) * binade);
     }
 }

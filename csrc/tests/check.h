@@ -55,6 +55,7 @@ void sample_gradients(rf_dtype dtype, void *g, size_t n);
 
 /* ---- the groups, in the order of main.c */
 
+void test_isa_cap(void);
 void test_accuracy(void);
 void test_elementwise(void);
 void test_environment(void);

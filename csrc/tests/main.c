@@ -41,6 +41,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s [-v]\n", argv[0]);
         return 2;
     }
+    test_isa_cap(); /* first: nothing has picked an instruction set yet */
     test_accuracy();
     test_elementwise();
     test_environment();

@@ -23,8 +23,8 @@ QUICK = {"epochs": 5, "samples": 20_000}
 DESCRIPTION = f"""\
 Train the classic networks whose ReLUs die, and say which units died.
 
-The data: x of shape (samples, {FEATURES}), uniform in (-1, 0), float32. {TRAINING_SHARE:.0%} of the rows train, the
-others validate. Binary cross-entropy; Adam with its defaults."""
+The data: x of shape (samples, {FEATURES}), uniform in (-1, 0), float32.
+{TRAINING_SHARE:.0%} of the rows train, the others validate. Binary cross-entropy; Adam with its defaults."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ]
     )
     parser.add_argument(
-        "--experiments", nargs="+", metavar="NAME", help="some of those below, by commas or spaces (default: all)"
+        "--experiments",
+        nargs="+",
+        metavar="NAME",
+        help="some of those below, by commas or spaces (default: all)",
     )
     for name, meaning in (
         ("epochs", "passes over the training rows"),
@@ -71,11 +74,12 @@ def run(args: argparse.Namespace) -> int:
     Returns
     -------
     int
-        The exit code: 0; 1 if the files could not be written in the end; 2 for bad options, found before
+        The exit code: 0; 1 if a file could not be written after all; 2 for bad options, found before
         anything is trained; 130 after Ctrl-C.
     """
     if missing("lab"):
-        return _failed("needs the extra: pip install 'relu_fast[lab]'")
+        print("relu-fast lab needs the extra: pip install 'relu_fast[lab]'", file=sys.stderr)
+        return 2
     # What needs the extra is imported from here on.
     from .output import OutputFolder
     from .study import run_study
@@ -92,6 +96,10 @@ def run(args: argparse.Namespace) -> int:
         study = run_study(settings, folder, sys.stderr)
     except MemoryError:
         return _failed(f"--samples {settings.samples} do not fit into memory")
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _failed(f"cannot write to --out {str(args.out)!r}: {error.strerror or error}", code=1)
     return _finish(study, folder)
 
 
@@ -109,26 +117,31 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 def _finish(study: Study, folder: OutputFolder) -> int:
     """Write the files, show the table; returns the exit code."""
-    from .terminal import print_table
+    from .terminal import print_findings, print_table
 
     if study.results:
         try:
             folder.write(study)
         except OSError as error:
-            _failed(f"cannot write the results to {folder.path}: {error.strerror or error}")
-            return 1
+            return _failed(f"cannot write to --out {str(folder.path)!r}: {error.strerror or error}", code=1)
         print_table(study.rows, sys.stdout)
-        for result in study.results:
-            print(f"{result.name}: {' '.join(result.findings)}")
-        print(f"\nFiles: {folder.report}, {folder.summary}, {folder.events}/ (tensorboard --logdir {folder.events})")
+        print()
+        print_findings(study.results, sys.stdout)
+        print(
+            f"\n{folder.report}\n{folder.summary}\n{folder.events}/  (tensorboard --logdir {folder.events})"
+        )
     if not study.interrupted:
         return 0
     finished = ", ".join(result.name for result in study.results)
-    kept = f"the files hold what was finished: {finished}" if finished else "nothing was finished, nothing was written"
+    kept = (
+        f"the files hold what was finished: {finished}"
+        if finished
+        else "nothing was finished, nothing was written"
+    )
     print(f"relu-fast lab: interrupted; {kept}", file=sys.stderr)
     return 130
 
 
-def _failed(reason: str) -> int:
+def _failed(reason: str, *, code: int = 2) -> int:
     print(f"relu-fast lab: {reason}", file=sys.stderr)
-    return 2
+    return code

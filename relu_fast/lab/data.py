@@ -48,13 +48,12 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             "sum",
-            "1 where x1 + x2 + x3 + x4 > -2, else 0: one plane, through the middle of the inputs",
+            "1 where x1 + x2 + x3 + x4 > -2, else 0: a plane will do",
             lambda x, generator: x.sum(axis=1) > -2.0,
         ),
         Target(
             "abs",
-            "1 where |x1 + 0.5| + |x2 + 0.5| + |x3 + 0.5| + |x4 + 0.5| > 1, else 0: outside of a body in the "
-            "middle of the inputs, so no plane will do",
+            "1 where |x1 + 0.5| + |x2 + 0.5| + |x3 + 0.5| + |x4 + 0.5| > 1, else 0: no plane will do",
             lambda x, generator: np.abs(x + 0.5).sum(axis=1) > 1.0,
         ),
     )
@@ -96,10 +95,10 @@ def make_data(samples: int, *, target: str, seed: int) -> Data:
     steps = 2**24
     k = _stream(seed, _INPUT_STREAM).integers(1, steps, (samples, FEATURES), dtype=np.int32)
     x = np.divide(k, -steps, dtype=np.float64)
-    y = TARGETS[target].label(x, _stream(seed, _LABEL_STREAM))
-    x, y = x.astype(np.float32), y.astype(np.float32).reshape(-1, 1)
+    labels = TARGETS[target].label(x, _stream(seed, _LABEL_STREAM))
+    inputs, outputs = x.astype(np.float32), labels.astype(np.float32).reshape(-1, 1)
     train = math.floor(TRAINING_SHARE * samples)
-    return Data(x=x[:train], y=y[:train], val_x=x[train:], val_y=y[train:])
+    return Data(x=inputs[:train], y=outputs[:train], val_x=inputs[train:], val_y=outputs[train:])
 
 
 def _stream(seed: int, purpose: int) -> np.random.Generator:

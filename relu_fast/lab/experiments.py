@@ -74,7 +74,7 @@ EXPERIMENTS: dict[str, Experiment] = {row.name: row for row in _ROWS}
 
 
 def named(names: Iterable[str]) -> tuple[Experiment, ...]:
-    """The experiments of these names, each once, in the order given.
+    """Return the experiments of these names, each once, in the order given.
 
     Raises
     ------

@@ -41,7 +41,7 @@ class OutputFolder:
         return self.path / "tensorboard"
 
     def events_of(self, experiment: str) -> Path:
-        """The run folder of one experiment."""
+        """Return the run folder of one experiment."""
         return self.events / experiment
 
     def prepare(self, experiments: Iterable[str]) -> None:

@@ -25,7 +25,7 @@ MAX_BINS = 128
 def layer_tensors(
     model: nn.Sequential, x: NDArray[np.floating], y: NDArray[np.floating], loss: str | nn.Loss
 ) -> dict[str, dict[str, NDArray[np.floating]]]:
-    """Outputs and gradients of every layer that has an activation, in evaluation mode.
+    """Compute outputs and gradients of every layer that has an activation, in evaluation mode.
 
     Parameters
     ----------
@@ -48,25 +48,25 @@ def layer_tensors(
         for layer in model.layers:
             arrays.append(layer.forward(arrays[-1], training=False))
         _, g = nn.losses.get(loss).batch_value_and_gradient(arrays[-1], y)
-        tensors = {}
+        tensors: dict[str, dict[str, NDArray[np.floating]]] = {}
         for i in reversed(range(len(model.layers))):
             layer, inputs, outputs = model.layers[i], arrays[i], arrays[i + 1]
-            if layer.activation is None:
+            if not isinstance(layer, nn.Dense) or layer.activation is None:
                 g = layer.backward(g, inputs, outputs)
                 continue
             gz = fused.backward(g, layer.activation, y=outputs, **layer.activation_params)
             g = layer.backward(g, inputs, outputs)
-            tensors[layer.name] = {
+            tensors[str(layer.name)] = {
                 "outputs": outputs,
                 "pre_activation_gradient": gz * len(x),
                 "kernel_gradient": layer.kernel_gradient.copy(),
                 "bias_gradient": layer.bias_gradient.copy(),
             }
-    return dict(reversed(tensors.items()))
+    return dict(reversed(list(tensors.items())))
 
 
 def layer_epoch(tensors: Mapping[str, NDArray[np.floating]]) -> LayerEpoch:
-    """The record of one layer's tensors."""
+    """Make the record of one layer's tensors."""
     gradient = np.abs(tensors["pre_activation_gradient"])
     return LayerEpoch(
         mean_abs_gradient=float(gradient.mean(dtype=np.float64)),

@@ -41,9 +41,7 @@ def run_experiment(
     on_epoch : callable
         Called after every epoch.
     """
-    data = make_data(
-        settings.samples * experiment.samples_factor, target=settings.target, seed=settings.seed
-    )
+    data = make_data(settings.samples * experiment.samples_factor, target=settings.target, seed=settings.seed)
     model, monitor = nn.Sequential(experiment.layers()), DeadUnitMonitor()
     with EventLog(events) as log:
         recorder = _Recorder(monitor, data, log, on_epoch)

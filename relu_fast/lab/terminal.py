@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TextIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from ..report.format import magnitude, percent
 from ..report.study import EpochRecord, ExperimentResult, LayerRow
 
-__all__ = ["Bars", "Lines", "print_table", "progress"]
+__all__ = ["Bars", "Lines", "print_findings", "print_table", "progress"]
 
 
 class Lines:
@@ -32,13 +40,13 @@ class Lines:
         """Nothing is left open."""
 
     def begin(self, name: str) -> None:
-        """An experiment begins."""
+        """Take note that an experiment begins."""
 
     def epoch(self, record: EpochRecord) -> None:
-        """An epoch of it is over."""
+        """Take note that an epoch of it is over."""
 
     def end(self, result: ExperimentResult) -> None:
-        """It is finished."""
+        """Show a finished experiment."""
         number = f"{self._names.index(result.name) + 1}/{len(self._names)}"
         last = result.last
         print(
@@ -55,7 +63,7 @@ class Bars(Lines):
     def __init__(self, stream: TextIO, names: Sequence[str], epochs: Sequence[int]) -> None:
         super().__init__(stream, names)
         self._progress = Progress(
-            SpinnerColumn(finished_text="✓"),
+            SpinnerColumn("line"),
             TextColumn("{task.description}"),
             BarColumn(bar_width=16),
             MofNCompleteColumn(),
@@ -82,25 +90,27 @@ class Bars(Lines):
         self._progress.stop()
 
     def begin(self, name: str) -> None:
+        """Start the experiment's clock."""
         self._running = self._tasks[name]
         self._progress.start_task(self._running)
 
     def epoch(self, record: EpochRecord) -> None:
+        """Move both bars on."""
         losses = f"loss {record.loss:.4f}, val {record.val_loss:.4f}"
         self._progress.update(self._running, advance=1, losses=losses)
         self._progress.update(self._all, advance=1)
 
     def end(self, result: ExperimentResult) -> None:
-        """The full bar says it."""
+        """Show nothing more: the bar is full."""
 
 
 def progress(stream: TextIO, names: Sequence[str], epochs: Sequence[int]) -> Lines:
-    """Bars if `stream` is a terminal, else lines; a context manager with `begin`, `epoch`, `end`."""
+    """Return bars if `stream` is a terminal, else lines; a context manager with `begin`, `epoch`, `end`."""
     return Bars(stream, names, epochs) if stream.isatty() else Lines(stream, names)
 
 
 def print_table(rows: Sequence[LayerRow], stream: TextIO) -> None:
-    """The final table, one line a layer; experiment and losses stand on the first line of each experiment."""
+    """Print one line a layer; experiment and losses stand on the first line of each experiment."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for heading in ("experiment", "layer"):
         table.add_column(heading, no_wrap=True)
@@ -127,3 +137,9 @@ def print_table(rows: Sequence[LayerRow], stream: TextIO) -> None:
         console.width = max(console.width, 160)
     console.print(table)
 
+
+def print_findings(results: Iterable[ExperimentResult], stream: TextIO) -> None:
+    """Print what each experiment showed, in words."""
+    for result in results:
+        text = f"{result.name}: {' '.join(result.findings)}"
+        print(textwrap.fill(text, 79, subsequent_indent="  ", break_on_hyphens=False), file=stream)

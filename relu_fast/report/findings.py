@@ -14,10 +14,11 @@ __all__ = ["findings"]
 
 
 def findings(result: ExperimentResult) -> list[str]:
-    """One sentence each on dead units, on layers that are dead as a whole, on the output, on the loss."""
+    """Say what is remarkable: a sentence on dead units first, one on the loss last."""
     return [
         _dead_units(result),
         *_silent_layers(result),
+        *_zero_gradients(result),
         *_constant_output(result),
         _loss(result),
     ]
@@ -27,9 +28,10 @@ def _dead_units(result: ExperimentResult) -> str:
     gated = [layer for layer in result.layers.values() if layer.gate is not None]
     if not gated:
         return "No unit can be dead: no activation here has a gate below which its gradient is zero."
-    units, dead = sum(layer.units for layer in gated), [layer.dead for layer in gated]
+    units = sum(layer.units for layer in gated)
+    dead = [layer.dead for layer in gated if layer.dead is not None]
     when = f"after epoch {result.last.epoch}"
-    if None in dead:
+    if len(dead) < len(gated):
         return f"How many of {counted(units, 'unit')} are dead {when} is not known."
     if units == 1:
         return f"The only unit that could die is {_state(gated[0])} {when}."
@@ -48,20 +50,32 @@ def _silent_layers(result: ExperimentResult) -> list[str]:
     silent = [name for name, layer in result.layers.items() if layer.units > 1 and layer.dead == layer.units]
     if not silent:
         return []
-    subject = f"{', '.join(silent)} {'is' if len(silent) == 1 else 'are'} dead as a whole"
-    return [f"{subject}: on the validation data no signal gets through it, and no gradient gets back."]
+    verb = "is" if len(silent) == 1 else "are"
+    return [
+        f"{', '.join(silent)} {verb} dead as a whole: on the validation data no signal gets through and no "
+        "gradient gets back."
+    ]
+
+
+def _zero_gradients(result: ExperimentResult) -> list[str]:
+    measured = [layer.histograms["pre_activation_gradient"] for layer in result.last.layers.values()]
+    zeros, size = (
+        sum(histogram.zeros for histogram in measured),
+        sum(histogram.size for histogram in measured),
+    )
+    if not zeros:
+        return []
+    return [f"On the probe {percent(zeros / size)} of the gradients at the units are exactly zero."]
 
 
 def _constant_output(result: ExperimentResult) -> list[str]:
-    output = result.last.layers[next(reversed(result.layers))].histograms["outputs"]
+    output = result.last.layers[list(result.layers)[-1]].histograms["outputs"]
     if output.nonfinite:
         share = percent(output.nonfinite / output.size)
         return [f"The network is broken: {share} of its outputs on the probe are NaN or infinite."]
     if output.lowest != output.highest:
         return []
-    return [
-        f"The network has become a constant: it answers {output.lowest:.4g} to every input of the probe."
-    ]
+    return [f"The network has become a constant: it answers {output.lowest:.4g} to every input of the probe."]
 
 
 def _loss(result: ExperimentResult) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -17,8 +16,10 @@ def percent(share: float | None) -> str:
 
 
 def magnitude(value: float) -> str:
-    """A positive number of any size in two digits, "3.1e-05"; an exact zero stands out as "0"."""
-    return "0" if value == 0.0 else f"{value:.1e}" if math.isfinite(value) else str(value)
+    """Write a number >= 0 of any size in few digits, "0.503" or "3.1e-05"; an exact zero as "0"."""
+    if value == 0.0:
+        return "0"
+    return f"{value:.3f}" if 0.01 <= value < 1000.0 else f"{value:.1e}"
 
 
 def unit_list(units: Iterable[int], *, limit: int = 8) -> str:

@@ -7,12 +7,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..verdicts import Evidence
 from . import plots
 from .format import counted, magnitude, percent
 from .records import LayerReport
+from .ridges import ridges
 from .study import TENSORS, ExperimentResult, Study
 from .text import explain
-from ..verdicts import Evidence
 
 __all__ = ["render"]
 
@@ -21,7 +22,7 @@ REMARKABLE = ("non_finite", "dead", "unfired")
 
 
 def render(study: Study) -> str:
-    """The page as text.
+    """Return the page as text.
 
     Parameters
     ----------
@@ -48,42 +49,38 @@ def render(study: Study) -> str:
 
 
 def grouped(number: int) -> str:
-    """An integer with its digits in groups of three, apart by narrow spaces."""
+    """Write an integer with its digits in groups of three, apart by narrow spaces."""
     return f"{number:,}".replace(",", "\u202f")
 
 
 def dead_of(result: ExperimentResult) -> tuple[int | None, int]:
-    """How many units are dead, of how many that can be; None if it is not known."""
+    """Count the dead units (None: not known), and those that can be dead."""
     gated = [layer for layer in result.layers.values() if layer.gate is not None]
-    dead = [layer.dead for layer in gated]
-    return None if None in dead else sum(dead), sum(layer.units for layer in gated)
+    dead = [layer.dead for layer in gated if layer.dead is not None]
+    return sum(dead) if len(dead) == len(gated) else None, sum(layer.units for layer in gated)
 
 
 def remarkable(layer: LayerReport) -> list[Evidence]:
-    """The evidence for each unit that is broken, dead, or never fired."""
-    return [
-        evidence
-        for evidence in map(layer.evidence, range(layer.units))
-        if evidence.state in REMARKABLE
-    ]
+    """List the evidence for each unit that is broken, dead, or never fired."""
+    return [evidence for evidence in map(layer.evidence, range(layer.units)) if evidence.state in REMARKABLE]
 
 
 class Figures:
     """The figures of an experiment, as markup."""
 
     def losses(self, result: ExperimentResult) -> Markup:
-        """Loss curves."""
+        """Draw the loss curves."""
         return Markup(plots.losses(result))
 
     def dead_units(self, result: ExperimentResult) -> Markup | None:
-        """Dead units over the epochs; None where no unit can be dead."""
+        """Draw the dead units over the epochs; None where no unit can be dead."""
         svg = plots.dead_units(result)
         return None if svg is None else Markup(svg)
 
     def ridges(self, result: ExperimentResult, layer: str, tensor: str) -> Markup:
-        """A layer's histograms over the epochs."""
+        """Draw a layer's histograms over the epochs."""
         return Markup(
-            plots.ridges(
+            ridges(
                 [record.epoch for record in result.epochs],
                 [record.layers[layer].histograms[tensor] for record in result.epochs],
                 f"{result.name}, {layer}: histograms of its {TENSORS[tensor]}, one for each epoch",

@@ -13,8 +13,8 @@ The schema of `Study.to_dict`, version 1 (a number that is not known, NaN or inf
                                                           "mean_abs_gradient": [one entry an epoch]}}},
                             "report": what relu_fast.report.json describes}}}
 
-    row: "experiment", "layer", "units", "dead" (null: not known), "always_on", "sparsity", "mean_abs_gradient",
-         "loss", "val_loss" (of the last epoch)
+    row: "experiment", "layer", "units", "dead" (null: not known), "always_on", "sparsity",
+         "mean_abs_gradient", "loss", "val_loss" (of the last epoch)
 """
 
 from __future__ import annotations
@@ -238,8 +238,8 @@ class Study:
         return [row for result in self.results for row in result.rows]
 
     def to_dict(self) -> dict[str, Any]:
-        """The study as plain Python objects that JSON can hold; what this module's docstring describes."""
-        return plain(
+        """Return the study as plain Python objects, as this module's docstring describes it."""
+        record: dict[str, Any] = plain(
             {
                 "format": "relu_fast.lab",
                 "version": 1,
@@ -256,9 +256,10 @@ class Study:
                 "experiments": {result.name: _experiment(result) for result in self.results},
             }
         )
+        return record
 
     def to_json(self) -> str:
-        """The study as JSON text, standard JSON without NaN or Infinity."""
+        """Return the study as JSON text, standard JSON without NaN or Infinity."""
         return json.dumps(self.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
 
 

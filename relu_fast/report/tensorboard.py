@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.summary import histogram, scalar
 
 from .study import EpochRecord
 
 __all__ = ["EventLog"]
+
+# TensorFlow's bins: from 1e-12 to 1e20, each a tenth wider than the one before, and the same below zero.
+_POSITIVE = 1e-12 * 1.1 ** np.arange(774)
+BINS = np.concatenate([-_POSITIVE[::-1], [0.0], _POSITIVE])
 
 
 class EventLog:
@@ -31,13 +39,19 @@ class EventLog:
     folder : Path
         Made if it is missing. Event files of an earlier run in it are removed: TensorBoard would join the
         two into one zigzag.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob("events.out.tfevents.*"):
             old.unlink()
-        self._writer = SummaryWriter(logdir=str(folder))
+        # Not tensorboardX's SummaryWriter: it writes in a thread, and hangs when that ends at a full disk.
+        self._writer = EventsWriter(str(folder / "events"))
 
     def __enter__(self) -> EventLog:
         return self
@@ -58,8 +72,13 @@ class EventLog:
         tensors : Mapping of layer names to mappings of tensor names to arrays
             What the histograms are of. Values that are not finite are left out: the format has no place for
             them.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
         """
-        scalars = {"loss": record.loss, "val_loss": record.val_loss}
+        scalars: dict[str, float | None] = {"loss": record.loss, "val_loss": record.val_loss}
         for name, layer in record.snapshot.layers.items():
             scalars |= {
                 f"dead_units/{name}": layer.dead,
@@ -69,10 +88,13 @@ class EventLog:
             }
         for tag, value in scalars.items():
             if value is not None:
-                self._writer.add_scalar(tag, value, record.epoch)
+                self._write(record.epoch, scalar(tag, value))
         for name, arrays in tensors.items():
             for tensor, values in arrays.items():
                 finite = values[np.isfinite(values)]
                 if finite.size:
-                    self._writer.add_histogram(f"{tensor}/{name}", finite, record.epoch)
+                    self._write(record.epoch, histogram(f"{tensor}/{name}", finite, BINS))
         self._writer.flush()
+
+    def _write(self, epoch: int, summary: Summary) -> None:
+        self._writer.write_event(Event(wall_time=time.time(), step=epoch, summary=summary))

@@ -1,0 +1,133 @@
+"""Report which loops of kernels.c gcc vectorises, for every instruction set; exit status 1 if one is missing.
+
+    python3 csrc/vector_report.py [EXTRA_FLAG ...]      CC names the compiler, which must be gcc
+
+What must be vectorised follows from the sources. In the preprocessed kernels.c, a function that hands its row's
+mathematics to a driver of loops.h or units.h (loop_2_1, forward_rows, ...) must end up with all of the driver's
+loops that are marked RF_INDEPENDENT, in vectors as wide as the instruction set has. Every row of activations.h must
+have such a function of every kind and type, so that none can drop out unseen.
+"""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+VECTOR_BYTES = {"baseline": 16, "avx2": 32, "avx512": 64}
+# The functions of a row: two elementwise loops and, fused, three ways to count forward and two backward.
+FUNCTIONS = [
+    *("loop", "backward_loop", "rows_WANT_ACTIVE", "rows_WANT_USUAL", "rows_WANT_ALL"),
+    *("from_x_rows_0", "from_x_rows_1", "from_y_rows_0", "from_y_rows_1"),
+]
+TYPES = ["f32", "f64"]
+
+
+def output_of(command, **options):
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, **options).stdout
+
+
+def compiler():
+    """The command that CC names, if it is gcc."""
+    cc = os.environ.get("CC", "gcc").split()
+    macros = output_of([*cc, "-dM", "-E", "-"], input="")
+    if "__clang__" in macros or "__GNUC__" not in macros:
+        sys.exit(f"the report reads gcc's messages, and CC={' '.join(cc)} is not gcc")
+    return cc
+
+
+def instruction_sets():
+    """Compiler flags of every instruction set by name, from isa_flags.txt."""
+    flags = dict(line.split(" ", 1) for line in (HERE / "isa_flags.txt").read_text().splitlines())
+    common = flags.pop("all")
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        flags = {}
+    return {name: f"{common} -DRF_ISA={name} {own}".split() for name, own in {"baseline": "", **flags}.items()}
+
+
+def rows_of_the_table():
+    return re.findall(r"^RF_ROW\((\w+),", (HERE / "activations.h").read_text(), re.MULTILINE)
+
+
+def functions_in(source):
+    """Bodies of the functions in preprocessed C, by name."""
+    bodies = {}
+    for head in re.finditer(r"\b(\w+)\((?:[^(){};]|\([^()]*\))*\)\s*\{", source):
+        depth, end = 1, head.end()
+        while depth:
+            depth += {"{": 1, "}": -1}.get(source[end], 0)
+            end += 1
+        bodies[head[1]] = source[head.end() : end]
+    return bodies
+
+
+def expected_loops(source):
+    """How many loops must be vectorised in each function that must have any."""
+    bodies = functions_in(source)
+    marked = {name: body.count("#pragma GCC ivdep") for name, body in bodies.items()}
+    loops = {name: sum(marked.get(called, 0) for called in re.findall(r"\b(\w+)\(", body)) for name, body in bodies.items()}
+    return {name: n for name, n in loops.items() if n}
+
+
+def vectorised_loops(dump, width):
+    """Places of the loops in each function that use vectors of `width` bytes, from a dump of gcc's vectoriser.
+
+    A place may come up twice: gcc splits a loop by a condition that does not change in it.
+    """
+    places, function = {}, None
+    for line in dump.splitlines():
+        if header := re.match(r";; Function (\w+)", line):
+            function = header[1]
+        elif message := re.match(rf"(.*): optimized: loop vectorized using {width} byte vectors", line):
+            places.setdefault(function, set()).add(message[1])
+    return places
+
+
+def shortfalls(cc, name, flags, extra):
+    """({function: loops expected}, {function: what is wrong with it}) for an instruction set."""
+    width = VECTOR_BYTES[name]
+    command = [*cc, *flags, str(HERE / "kernels.c")]
+    expected = expected_loops(output_of([*command, "-E", "-P"]))
+    with tempfile.TemporaryDirectory() as folder:
+        dump = Path(folder, "vectoriser")
+        # equal functions (of leaky_relu and prelu) would be merged into one
+        output_of([*command, "-c", "-o", f"{folder}/o", "-fno-ipa-icf", f"-fdump-tree-vect-optimized={dump}", *extra])
+        found = vectorised_loops(dump.read_text(), width)
+    wrong = {
+        function: f"{len(found.get(function, ()))} of {n} loops use {width}-byte vectors"
+        for function, n in expected.items()
+        if len(found.get(function, ())) != n
+    }
+    for row in rows_of_the_table():
+        for function in (f"{row}_{kind}_{t}" for kind in FUNCTIONS for t in TYPES):
+            if function not in expected:
+                wrong[function] = "is missing, or has no loop that is marked RF_INDEPENDENT"
+    return expected, wrong
+
+
+def main(extra):
+    cc, isas, rows = compiler(), instruction_sets(), rows_of_the_table()
+    wrong = {}
+    print(f"{'vectorised loops':<18}" + "".join(f"{name:>12}" for name in isas))
+    table = {row: "" for row in rows}
+    for name, flags in isas.items():
+        if name not in VECTOR_BYTES:
+            sys.exit(f"{name}: add the width of its vectors to VECTOR_BYTES in {Path(__file__).name}")
+        expected, missed = shortfalls(cc, name, flags, extra)
+        wrong.update({f"{name}: {function}": what for function, what in missed.items()})
+        for row in rows:
+            mine = [f"{row}_{kind}_{t}" for kind in FUNCTIONS for t in TYPES]
+            good = sum(expected[f] for f in mine if f not in missed)
+            table[row] += f"{f'{good} of {sum(expected.get(f, 1) for f in mine)}':>12}"
+    for row, cells in table.items():
+        print(f"{row:<18}{cells}")
+    for function, what in wrong.items():
+        print(f"{function} {what}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,464 @@
+"""`relu-fast lab` from the command line to its files, at small size."""
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_lab import HEALTHY, STILLBORN
+
+from relu_fast.cli import main
+from relu_fast.lab import study
+from relu_fast.lab.experiments import EXPERIMENTS
+from relu_fast.lab.output import OutputFolder
+
+SMALL = ["--epochs", "2", "--samples", "400"]
+LAYERS = {
+    "one-layer": ["dense_1"],
+    "three-layer": ["dense_1", "dense_2", "dense_3", "dense_4"],
+    "selu": ["dense_1", "dense_2", "dense_3", "dense_4"],
+}
+HISTOGRAMS = ("outputs", "pre_activation_gradient", "kernel_gradient", "bias_gradient")
+
+
+def run(*words):
+    """Exit code of the command, however it ends."""
+    try:
+        return main(["lab", *map(str, words)])
+    except SystemExit as end:
+        return end.code
+
+
+def summary_of(folder):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads((folder / "summary.json").read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def numbers_of(folder):
+    """The summary without what differs from run to run."""
+    summary = summary_of(folder)
+    del summary["run"]
+    for experiment in summary["experiments"].values():
+        del experiment["epochs_seconds"]
+    return summary
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What one run of all experiments left."""
+    folder = tmp_path_factory.mktemp("lab") / "new" / "folder"
+    assert run(*SMALL, "--out", folder) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def summary(folder):
+    return summary_of(folder)
+
+
+@pytest.fixture
+def blink(monkeypatch):
+    """Have two experiments in the table that take a blink."""
+    for row in (HEALTHY, STILLBORN):
+        monkeypatch.setitem(EXPERIMENTS, row.name, row)
+
+
+# Files
+
+
+def test_the_folder_holds_report_summary_and_a_run_for_each_experiment(folder):
+    assert sorted(path.name for path in folder.iterdir()) == ["report.html", "summary.json", "tensorboard"]
+    runs = sorted(path.parent.name for path in folder.glob("tensorboard/*/events.out.tfevents.*"))
+    assert runs == sorted(EXPERIMENTS)
+
+
+def test_the_summary_has_a_row_for_each_layer(summary):
+    rows = [(row["experiment"], row["layer"], row["units"]) for row in summary["table"]]
+    units = {"one-layer": [1], "three-layer": [64, 64, 64, 1], "selu": [64, 64, 64, 1]}
+    assert rows == [
+        (name, layer, n) for name in EXPERIMENTS for layer, n in zip(LAYERS[name], units[name], strict=True)
+    ]
+
+
+def test_the_summary_says_what_was_run(summary):
+    assert summary["format"] == "relu_fast.lab"
+    assert summary["settings"] == {
+        "experiments": list(EXPERIMENTS),
+        "epochs": 2,
+        "samples": 400,
+        "batch_size": 32,
+        "seed": 0,
+        "target": "random",
+    }
+    assert summary["command"].startswith("relu-fast lab --experiments one-layer,three-layer,selu --epochs 2")
+    assert summary["versions"]["NumPy"] == np.__version__
+    assert summary["run"]["interrupted"] is False
+
+
+def test_curves_and_table_and_report_agree(summary):
+    for row in summary["table"]:
+        experiment = summary["experiments"][row["experiment"]]
+        curves, layer = experiment["epochs"], experiment["report"]["layers"][row["layer"]]
+        assert curves["epoch"] == [1, 2]
+        for name in ("loss", "val_loss"):
+            assert curves[name][-1] == row[name]
+        for name in ("dead", "always_on", "sparsity", "mean_abs_gradient"):
+            assert curves["layers"][row["layer"]][name][-1] == row[name]
+        assert {name: layer[name] for name in ("units", "dead", "sparsity")}.items() <= row.items()
+        assert layer["phase"] == "validation"
+        assert layer["complete"]
+
+
+# TensorBoard's own reader
+
+
+@pytest.fixture(scope="module")
+def runs(folder):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    runs = {}
+    for name in EXPERIMENTS:
+        # 0 keeps everything; the default would sample.
+        runs[name] = reader.EventAccumulator(
+            str(folder / "tensorboard" / name), size_guidance={"scalars": 0, "histograms": 0}
+        )
+        runs[name].Reload()
+    return runs
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_histograms_of_every_layer_stand_at_every_epoch(runs, name):
+    expected = {f"{tensor}/{layer}" for tensor in HISTOGRAMS for layer in LAYERS[name]}
+    assert set(runs[name].Tags()["histograms"]) == expected
+    for tag in expected:
+        assert [event.step for event in runs[name].Histograms(tag)] == [1, 2]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_histograms_hold_the_tensor(runs, summary, name):
+    inputs = [4, 64, 64, 64]
+    units = [layer["units"] for layer in summary["experiments"][name]["report"]["layers"].values()]
+    probe = summary["experiments"][name]["probe_rows"]
+    for layer, fan_in, n in zip(LAYERS[name], inputs, units, strict=False):
+        sizes = (probe * n, probe * n, fan_in * n, n)
+        for tensor, size in zip(HISTOGRAMS, sizes, strict=True):
+            for event in runs[name].Histograms(f"{tensor}/{layer}"):
+                assert event.histogram_value.num == size
+                assert sum(event.histogram_value.bucket) == size
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_scalars_are_the_summarys_curves(runs, summary, name):
+    curves = summary["experiments"][name]["epochs"]
+    expected = {"loss": curves["loss"], "val_loss": curves["val_loss"]}
+    for layer, values in curves["layers"].items():
+        expected |= {
+            f"dead_units/{layer}": values["dead"],
+            f"always_on_units/{layer}": values["always_on"],
+            f"sparsity/{layer}": values["sparsity"],
+            f"mean_abs_gradient/{layer}": values["mean_abs_gradient"],
+        }
+    assert set(runs[name].Tags()["scalars"]) == set(expected)
+    for tag, values in expected.items():
+        events = runs[name].Scalars(tag)
+        assert [event.step for event in events] == [1, 2]
+        assert [event.value for event in events] == [np.float32(value) for value in values]
+
+
+def test_a_second_run_replaces_the_first_ones_events(tmp_path, blink):
+    for _ in range(2):
+        assert run(*SMALL, "--experiments", "healthy", "--out", tmp_path) == 0
+        assert len(list((tmp_path / "tensorboard" / "healthy").iterdir())) == 1
+
+
+# The page
+
+
+class Page(HTMLParser):
+    """Collects what a test asks of a page, and checks that tags nest."""
+
+    VOID = frozenset({"meta", "br", "link", "img", "input", "hr"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.open, self.text = [], [], [], []
+        self.feed(text)
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return Page((folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_loads_nothing(folder, page):
+    loading = {"src", "href", "xlink:href", "srcset", "data", "action", "poster"}
+    for tag, name, value in page.attributes:
+        assert name not in loading or value.startswith(("#", "data:")), (tag, name, value)
+    assert not {"script", "link", "iframe", "object", "embed"} & set(page.tags)
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+
+
+def test_links_and_references_in_the_page_have_a_target(page):
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    wanted = [value[1:] for _, name, value in page.attributes if name in ("href", "xlink:href")]
+    wanted += [match for _, _, value in page.attributes for match in re.findall(r"url\(#([^)]+)\)", value)]
+    assert wanted
+    assert set(wanted) <= set(ids)
+
+
+def test_every_figure_of_the_page_says_what_it_shows(page):
+    figures = page.tags.count("svg")
+    labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
+    assert len(labels) == figures
+    assert all(labels)
+    layers = sum(map(len, LAYERS.values()))
+    # Of each layer histograms and a map of its units; of each experiment the losses, and dead units of two.
+    assert figures == layers * (len(HISTOGRAMS) + 1) + 3 + 2
+
+
+def test_table_headers_have_a_scope(page):
+    assert page.tags.count("th") == sum((tag, name) == ("th", "scope") for tag, name, _ in page.attributes)
+
+
+def test_the_page_tells_of_ln_2_and_offers_a_learnable_target(page):
+    text = " ".join(page.text)
+    assert "below ln 2 = 0.6931" in text
+    assert "relu-fast lab --target sum" in text
+
+
+def test_the_page_says_how_to_get_the_same_numbers(page, summary):
+    assert summary["command"] in "".join(page.text)
+
+
+# The same numbers
+
+
+@pytest.mark.parametrize("names", [["selu"], ["selu", "one-layer"]])
+def test_an_experiments_numbers_do_not_depend_on_the_others(folder, tmp_path, names):
+    assert run(*SMALL, "--experiments", ",".join(names), "--out", tmp_path) == 0
+    alone, together = numbers_of(tmp_path)["experiments"], numbers_of(folder)["experiments"]
+    assert list(alone) == names
+    assert alone == {name: together[name] for name in names}
+
+
+def test_another_seed_gives_other_numbers(folder, tmp_path):
+    assert run(*SMALL, "--experiments", "one-layer", "--seed", 1, "--out", tmp_path) == 0
+    loss = numbers_of(tmp_path)["experiments"]["one-layer"]["epochs"]["loss"]
+    assert loss != numbers_of(folder)["experiments"]["one-layer"]["epochs"]["loss"]
+
+
+def test_a_process_of_its_own_gives_the_same_numbers(folder, tmp_path):
+    command = [sys.executable, "-m", "relu_fast.cli", "lab", *SMALL, "--out", str(tmp_path)]
+    command += ["--experiments", "one-layer", "selu"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    own, together = numbers_of(tmp_path)["experiments"], numbers_of(folder)["experiments"]
+    assert own == {name: together[name] for name in ("one-layer", "selu")}
+    # No terminal: a line for each experiment, and no drawing.
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["[1/2] one-layer", "[2/2] selu"]
+    assert "\x1b" not in done.stdout + done.stderr
+    assert str(tmp_path / "report.html") in done.stdout
+
+
+# Bad options
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--experiments", "two-layer"],
+            "unknown experiment 'two-layer'; choose from one-layer, three-layer",
+        ),
+        (["--experiments", ","], "no experiment is named; choose from one-layer, three-layer, selu"),
+        (["--epochs", "0"], "--epochs is 0, expected at least 1"),
+        (["--epochs", "ten"], "argument --epochs: invalid int value: 'ten'"),
+        (["--samples", "3"], "--samples is 3, expected at least 10"),
+        (["--batch-size", "0"], "--batch-size is 0, expected at least 1"),
+        (["--seed", "-1"], "--seed is -1, expected at least 0"),
+        (["--target", "xor"], "argument --target: invalid choice: 'xor' (choose from"),
+        (["--epochs"], "argument --epochs: expected one argument"),
+    ],
+)
+def test_a_bad_option_ends_with_one_line(tmp_path, capsys, options, message):
+    assert run(*options, "--out", tmp_path / "out") == 2
+    output, error = capsys.readouterr()
+    assert output == ""
+    assert error.startswith(f"relu-fast lab: {message}")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def under_a_file(tmp_path):
+    (tmp_path / "file").write_text("kept")
+    return tmp_path / "file" / "out"
+
+
+def with_a_folder_for_a_report(tmp_path):
+    (tmp_path / "report.html").mkdir()
+    return tmp_path
+
+
+def with_a_file_for_the_events(tmp_path):
+    (tmp_path / "tensorboard").write_text("kept")
+    return tmp_path
+
+
+def without_permission(tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    tmp_path.chmod(0o500)
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize(
+    "place", [under_a_file, with_a_folder_for_a_report, with_a_file_for_the_events, without_permission]
+)
+def test_a_folder_that_cannot_be_written_is_found_before_training(tmp_path, capsys, monkeypatch, place):
+    monkeypatch.setattr(study, "run_experiment", lambda *args, **options: pytest.fail("trained"))
+    out = place(tmp_path)
+    assert run(*SMALL, "--out", out) == 2
+    output, error = capsys.readouterr()
+    assert output == ""
+    assert error.startswith(f"relu-fast lab: cannot write to --out {str(out)!r}: ")
+    assert error.count("\n") == 1
+    for file in tmp_path.rglob("*"):
+        assert file.is_dir() or file.read_text() == "kept"
+
+
+def test_a_missing_extra_is_named_in_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich", None)
+    assert run(*SMALL, "--out", tmp_path / "out") == 2
+    assert capsys.readouterr().err == "relu-fast lab needs the extra: pip install 'relu_fast[lab]'\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_many_samples_for_the_memory_end_with_one_line(tmp_path, capsys, monkeypatch):
+    def run_experiment(*args, **options):
+        raise MemoryError
+
+    monkeypatch.setattr(study, "run_experiment", run_experiment)
+    assert run("--samples", 10**9, "--out", tmp_path) == 2
+    assert capsys.readouterr().err == "relu-fast lab: --samples 1000000000 do not fit into memory\n"
+
+
+def test_a_disk_that_fills_up_while_training_gives_exit_code_1(tmp_path, capsys, monkeypatch, blink):
+    def write(self, study):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(OutputFolder, "write", write)
+    assert run(*SMALL, "--experiments", "healthy", "--out", tmp_path) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"relu-fast lab: cannot write to --out {str(tmp_path)!r}: No space left on device"
+
+
+def test_a_full_disk_while_training_ends_with_one_line(tmp_path):
+    command = [sys.executable, "-m", "relu_fast.cli", "lab", *SMALL, "--out", str(tmp_path)]
+    limit = 20_000  # bytes a file: more than the first epoch of one-layer, less than that of three-layer
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    error = done.stderr.splitlines()
+    assert error[-1] == f"relu-fast lab: cannot write to --out {str(tmp_path)!r}: File too large"
+    assert all(line.startswith("[") for line in error[:-1])
+    assert done.returncode == 1
+
+
+# Ctrl-C
+
+
+def interrupt_at(name, monkeypatch):
+    """Press Ctrl-C in the middle of one experiment."""
+    real = study.run_experiment
+
+    def run_experiment(experiment, settings, *, events, on_epoch):
+        def on_epoch_then_interrupt(record):
+            on_epoch(record)
+            if experiment.name == name:
+                raise KeyboardInterrupt
+
+        return real(experiment, settings, events=events, on_epoch=on_epoch_then_interrupt)
+
+    monkeypatch.setattr(study, "run_experiment", run_experiment)
+
+
+def test_ctrl_c_leaves_what_was_finished(tmp_path, capsys, monkeypatch, blink):
+    interrupt_at("stillborn", monkeypatch)
+    assert run(*SMALL, "--experiments", "healthy,stillborn", "--out", tmp_path) == 130
+    output, error = capsys.readouterr()
+    assert "healthy" in output
+    assert "stillborn" not in output
+    assert error.splitlines()[-1] == "relu-fast lab: interrupted; the files hold what was finished: healthy"
+    summary = summary_of(tmp_path)
+    assert list(summary["experiments"]) == ["healthy"]
+    assert summary["run"]["interrupted"] is True
+    assert "Interrupted." in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_ctrl_c_before_anything_was_finished_writes_nothing(tmp_path, capsys, monkeypatch, blink):
+    interrupt_at("healthy", monkeypatch)
+    (tmp_path / "summary.json").write_text("of an earlier run")
+    assert run(*SMALL, "--experiments", "healthy", "--out", tmp_path) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "relu-fast lab: interrupted; nothing was finished, nothing was written"
+    )
+    assert (tmp_path / "summary.json").read_text() == "of an earlier run"
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_real_signal_ends_a_real_process(tmp_path):
+    command = [sys.executable, "-m", "relu_fast.cli", "lab", "--samples", "2000", "--epochs", "1000000"]
+    command += ["--experiments", "one-layer", "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A child of a background job would be born deaf to SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    events = Path(tmp_path, "tensorboard", "one-layer")
+    try:
+        while process.poll() is None and not any(events.glob("events*")):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, error) == (
+        130,
+        "relu-fast lab: interrupted; nothing was finished, nothing was written\n",
+    )

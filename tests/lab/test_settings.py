@@ -1,0 +1,81 @@
+import argparse
+import shlex
+
+import pytest
+
+from relu_fast.lab import command
+from relu_fast.lab.settings import MAX_SAMPLES, Settings
+
+
+def parsed(words):
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command._settings(parser.parse_args(words))
+
+
+def test_the_defaults_are_those_of_the_study():
+    assert Settings() == Settings(
+        experiments=("one-layer", "three-layer", "selu"),
+        epochs=25,
+        samples=200_000,
+        batch_size=32,
+        seed=0,
+        target="random",
+    )
+    assert parsed([]) == Settings()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(),
+        Settings(
+            experiments=("selu", "one-layer"), epochs=3, samples=10, batch_size=7, seed=2**70, target="abs"
+        ),
+    ],
+)
+def test_the_command_gives_the_settings_back(settings):
+    program, name, *words = shlex.split(settings.command)
+    assert (program, name) == ("relu-fast", "lab")
+    assert parsed(words) == settings
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--experiments", "selu,one-layer"], ("selu", "one-layer")),
+        (["--experiments", "selu", "one-layer"], ("selu", "one-layer")),
+        (["--experiments", "selu, one-layer", "selu,"], ("selu", "one-layer")),
+    ],
+)
+def test_experiments_are_separated_by_commas_or_spaces(words, expected):
+    assert parsed(words).experiments == expected
+
+
+def test_quick_gives_way_to_what_is_given():
+    assert parsed(["--quick"]) == Settings(**command.QUICK)
+    assert parsed(["--quick", "--epochs", "2"]) == Settings(**command.QUICK | {"epochs": 2})
+    assert parsed(["--quick"]).samples < Settings().samples
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"epochs": 0}, "--epochs is 0, expected at least 1"),
+        ({"epochs": -3}, "--epochs is -3, expected at least 1"),
+        ({"samples": 9}, "--samples is 9, expected at least 10"),
+        ({"samples": MAX_SAMPLES + 1}, f"--samples is {MAX_SAMPLES + 1}, expected at most {MAX_SAMPLES}"),
+        ({"batch_size": 0}, "--batch-size is 0, expected at least 1"),
+        ({"seed": -1}, "--seed is -1, expected at least 0"),
+        ({"target": "xor"}, "unknown target 'xor'; choose from random, sum, abs"),
+        (
+            {"experiments": ("nine-layer",)},
+            "unknown experiment 'nine-layer'; choose from one-layer, three-layer, selu",
+        ),
+        ({"experiments": ()}, "no experiment is named; choose from one-layer, three-layer, selu"),
+    ],
+)
+def test_a_bad_value_is_quoted(bad, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        Settings(**bad)
+    assert str(caught.value) == message

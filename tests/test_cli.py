@@ -1,0 +1,108 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import relu_fast as rf
+from relu_fast import cli, extras
+
+EXTRA_MODULES = sorted({module for modules in extras.EXTRAS.values() for module in modules})
+
+
+def run(*words):
+    try:
+        return cli.main(list(words))
+    except SystemExit as end:
+        return end.code
+
+
+def test_version_is_the_packages(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"relu-fast {rf.__version__}\n"
+
+
+def test_help_names_every_command(capsys):
+    assert run("--help") == 0
+    output = capsys.readouterr().out
+    for name, (_, summary) in cli.COMMANDS.items():
+        assert name in output
+        assert summary in re.sub(r"\s+", " ", output)
+
+
+@pytest.mark.parametrize("words", [[], ["dance"], ["--dance"], ["info", "--dance"], ["info", "extra"]])
+def test_bad_words_end_with_one_line_and_exit_code_2(capsys, words):
+    assert run(*words) == 2
+    output, error = capsys.readouterr()
+    assert output == ""
+    assert error.startswith("relu-fast")
+    assert error.count("\n") == 1
+
+
+def test_info_tells_versions_instruction_sets_and_dtypes(capsys):
+    assert run("info") == 0
+    lines = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert lines["relu_fast"] == rf.__version__
+    assert lines["NumPy"] == np.__version__
+    assert lines["ISA"] == f"{rf.isa.active()} (available: {', '.join(rf.isa.available())})"
+    assert lines["threads"] == "1 (single-threaded)"
+    assert lines["dtypes"] == "float32, float64"
+    assert lines["activations"] == ", ".join(rf.ACTIVATIONS)
+
+
+def test_info_tells_which_extras_are_there(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich", None)
+    assert run("info") == 0
+    output = capsys.readouterr().out
+    assert re.search(r"^\[lab\] +missing rich: pip install 'relu_fast\[lab\]'$", output, re.MULTILINE)
+
+
+def test_the_active_isa_is_the_one_in_use(capsys):
+    before = rf.isa.active()
+    try:
+        for name in rf.isa.available():
+            rf.isa.use(name)
+            run("info")
+            assert re.search(rf"^ISA +{name} \(", capsys.readouterr().out, re.MULTILINE)
+    finally:
+        rf.isa.use(before)
+
+
+@pytest.mark.parametrize("words", [["info"], ["--version"], ["--help"], ["lab", "--help"]])
+def test_numpy_alone_is_enough(words):
+    script = f"import sys; sys.modules.update(dict.fromkeys({EXTRA_MODULES})); import relu_fast.cli as cli"
+    command = [sys.executable, "-c", f"{script}; cli.main({words})"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_ctrl_c_ends_a_command_with_exit_code_130(monkeypatch):
+    def interrupted(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("relu_fast.info.run", interrupted)
+    assert run("info") == 130
+
+
+def test_a_closed_pipe_ends_a_command_quietly():
+    script = "import sys; from relu_fast.cli import main; sys.stdin.read(); sys.exit(main(['info']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        process.stdin.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def test_the_extras_are_those_of_the_project_file():
+    tomllib = pytest.importorskip("tomllib")
+    project = Path(__file__).parents[1] / "pyproject.toml"
+    declared = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    modules = {"pytest-benchmark": "pytest_benchmark", "pytest-xdist": "xdist"}
+    for extra, expected in extras.EXTRAS.items():
+        names = [re.match(r"[\w-]+", requirement)[0] for requirement in declared[extra]]
+        assert [modules.get(name, name) for name in names if name != "relu_fast"] == list(expected)
