@@ -25,12 +25,17 @@ class BuildWithCore(build_ext):
         if ext.name == "relu_fast._core":
             ext.extra_objects = self.compile_c("core", ["csrc/api.c", "csrc/dispatch.c"], [])
             for isa, flags in {"baseline": "", **ISAS}.items():
-                ext.extra_objects += self.compile_c(isa, ["csrc/kernels.c"], [f"-DRF_ISA={isa}", *flags.split()])
+                ext.extra_objects += self.compile_c(
+                    isa, ["csrc/kernels.c"], [f"-DRF_ISA={isa}", *flags.split()]
+                )
         super().build_extension(ext)
 
     def compile_c(self, folder, sources, flags):
         return self.compiler.compile(
-            sources, output_dir=f"{self.build_temp}/{folder}", extra_postargs=[*COMMON, *flags], depends=sources
+            sources,
+            output_dir=f"{self.build_temp}/{folder}",
+            extra_postargs=[*COMMON, *flags],
+            depends=sources,
         )
 
 
@@ -40,13 +45,18 @@ def extension(name):
         [f"relu_fast/{name}.pyx"],
         include_dirs=["csrc", numpy.get_include()],
         depends=[str(p) for p in Path("csrc").glob("*.[ch]")],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
+        define_macros=[
+            ("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
+            ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION"),
+        ],
         extra_compile_args=["-O2", "-fvisibility=hidden"],
         extra_link_args=["-Wl,--exclude-libs,ALL"] if sys.platform == "linux" else [],
     )
 
 
 setup(
-    ext_modules=cythonize([extension("_core"), extension("_units")], compiler_directives={"language_level": 3}),
+    ext_modules=cythonize(
+        [extension("_core"), extension("_units")], compiler_directives={"language_level": 3}
+    ),
     cmdclass={"build_ext": BuildWithCore},
 )

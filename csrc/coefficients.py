@@ -1,19 +1,23 @@
-"""Print the constants of scalar_math.h as C, so that everyone can see where they come from.
+"""Derive the constants of constants.h, so that everyone can see where they come from.
 
-    python csrc/coefficients.py            the #define lines, float block and double block
-    python csrc/coefficients.py --check    the same, each polynomial with the error it achieves; exit status 1 if a bound is missed
+    python csrc/coefficients.py            print them, float then double
+    python csrc/coefficients.py --check    also compare with constants.h, and every polynomial's error with its
+                                           bound; exit status 1 if something differs
 
-EXPM1_Q0.. are the coefficients of q in expm1(r) = r + r^2 q(r), |r| <= ln2/2 (plus a margin, because k = round(x / ln2) is computed with rounding).
-q minimises the largest error of r^2 q(r) relative to exp(r). Its coefficients are rounded to the type one at a time, lowest first (the low ones
-matter most), and the rest is fitted again after each, so that it makes up for what rounding did.
+EXPM1_Q0.. are the coefficients of q in expm1(r) = r + r^2 q(r), |r| <= ln2/2 (plus a margin, because
+k = round(x / ln2) is computed with rounding). q minimises the largest error of r^2 q(r) relative to exp(r). Its
+coefficients are rounded to the type one at a time, lowest first (the low ones matter most), and the rest is
+fitted again after each, so that it makes up for what rounding did.
 
-LN2_HI + LN2_LO is ln2 to twice the precision; x - k * LN2_HI is exact with a true fma, and k * LN2_LO is a tiny late correction.
-LN2_SHORT + LN2_REST is ln2 too, but k * LN2_SHORT is exact in a plain multiplication. k * LN2_REST is then far too large for a late
-correction: it must be added to r before the polynomial, and the rounding error of that sum added after it.
+LN2_HI + LN2_LO is ln2 to twice the precision; x - k * LN2_HI is exact with a true fma.
 
-Errors are those of the polynomial with its rounded coefficients in exact arithmetic; rounding in its evaluation comes on top.
+Errors are those of the polynomial with its rounded coefficients in exact arithmetic; rounding in its evaluation
+comes on top.
 """
+
+import re
 import sys
+from pathlib import Path
 
 import mpmath
 from mpmath import mpf
@@ -24,8 +28,8 @@ SELU_ALPHA = mpf("1.6732632423543772848170429916717")
 SELU_SCALE = mpf("1.0507009873554804934193349852946")
 R_MAX = LN2 / 2 * (1 + mpf(2) ** -13)
 
-# name, C suffix, precision in bits, degree of q, largest |k|, bound on the error of q in ULP of exp(r)
-TYPES = [("float", "f", 24, 4, 160, 0.06), ("double", "", 53, 10, 1100, 0.01)]
+# name, C suffix, precision in bits, degree of q, bound on the error of q in ULP of exp(r)
+TYPES = [("f32", "f", 24, 4, 0.06), ("f64", "", 53, 10, 0.01)]
 
 
 def rounded(x, bits):
@@ -33,8 +37,8 @@ def rounded(x, bits):
     return mpmath.ldexp(mpmath.nint(mpmath.ldexp(mantissa, bits)), exponent - bits)
 
 
-def pair(x, bits, high_bits=None):
-    high = rounded(x, high_bits or bits)
+def pair(x, bits):
+    high = rounded(x, bits)
     return high, rounded(x - high, bits)
 
 
@@ -47,7 +51,7 @@ def polynomial(coefficients, r):
 
 
 def minimax(rows, values):
-    """c that minimises the largest |values - rows . c|, by exchanging one point at a time (Stiefel; the simplex method on the dual).
+    """Minimise the largest |values - rows . c|, exchanging one point at a time (Stiefel's simplex on the dual).
 
     Unlike Remez it does not count on alternating signs, which the fits with fixed low coefficients need not have.
     """
@@ -59,10 +63,10 @@ def minimax(rows, values):
         weights = [mpf(-1), *mpmath.lu_solve(others, mpmath.matrix(rows[chosen[0]]))]
         side = mpmath.sign(mpmath.fdot(weights, [values[i] for i in chosen]))
         signs = [mpmath.sign(w) * side for w in weights]
-        system = mpmath.matrix([[*rows[i], s] for i, s in zip(chosen, signs)])
+        system = mpmath.matrix([[*rows[i], s] for i, s in zip(chosen, signs, strict=True)])
         *c, level = mpmath.lu_solve(system, mpmath.matrix([values[i] for i in chosen]))
 
-        errors = [v - mpmath.fdot(row, c) for row, v in zip(rows, values)]
+        errors = [v - mpmath.fdot(row, c) for row, v in zip(rows, values, strict=True)]
         worst = max(range(len(rows)), key=lambda i: abs(errors[i]))
         if abs(errors[worst]) <= level * mpf("1.0001"):
             return c
@@ -70,7 +74,11 @@ def minimax(rows, values):
         # The worst point comes in for the one that keeps all signs right.
         s = mpmath.sign(errors[worst])
         shares = mpmath.lu_solve(system.T, mpmath.matrix([*rows[worst], s]))
-        ratio = {j: abs(weights[j]) / (shares[j] * signs[j] * s) for j in range(n + 1) if shares[j] * signs[j] * s > 0}
+        ratio = {
+            j: abs(weights[j]) / (shares[j] * signs[j] * s)
+            for j in range(n + 1)
+            if shares[j] * signs[j] * s > 0
+        }
         chosen[min(ratio, key=ratio.get)] = worst
 
 
@@ -79,8 +87,10 @@ def fit_q(degree, bits, points=240):
     weights = [r**2 / mpmath.exp(r) for r in nodes]
     c = []
     for low in range(degree + 1):
-        rows = [[w * r**j for j in range(low, degree + 1)] for r, w in zip(nodes, weights)]
-        values = [w * (q_exact(r) - (polynomial(c, r) if c else 0)) for r, w in zip(nodes, weights)]
+        rows = [[w * r**j for j in range(low, degree + 1)] for r, w in zip(nodes, weights, strict=True)]
+        values = [
+            w * (q_exact(r) - (polynomial(c, r) if c else 0)) for r, w in zip(nodes, weights, strict=True)
+        ]
         c.append(rounded(minimax(rows, values)[0], bits))
     return c
 
@@ -96,12 +106,12 @@ def q_errors(q, bits, points=2000):
     return max(e / ulp(mpmath.exp(r)) for r, e in errors), max(e / ulp(mpmath.expm1(r)) for r, e in errors)
 
 
-def constants(bits, degree, k_max):
+def constants(bits, degree):
     yield "LOG2E", rounded(1 / LN2, bits)
-    yield from zip(("LN2_HI", "LN2_LO"), pair(LN2, bits))
-    yield from zip(("LN2_SHORT", "LN2_REST"), pair(LN2, bits, bits - k_max.bit_length()))
-    yield from zip(("SELU_SCALE_HI", "SELU_SCALE_LO"), pair(SELU_SCALE, bits))
-    yield from zip(("SELU_SCALE_ALPHA_HI", "SELU_SCALE_ALPHA_LO"), pair(SELU_SCALE * SELU_ALPHA, bits))
+    for name, value in (("LN2", LN2), ("SELU_SCALE", SELU_SCALE), ("SELU_LEFT", SELU_SCALE * SELU_ALPHA)):
+        high, low = pair(value, bits)
+        yield f"{name}_HI", high
+        yield f"{name}_LO", low
     yield from ((f"EXPM1_Q{i}", c) for i, c in enumerate(fit_q(degree, bits)))
 
 
@@ -111,17 +121,25 @@ def c_literal(x, suffix):
 
 
 def main():
-    check, missed = "--check" in sys.argv[1:], False
-    for name, suffix, bits, degree, k_max, bound in TYPES:
-        lines = list(constants(bits, degree, k_max))
-        print(f"/* {name}, |k| <= {k_max} */")
+    check, failed = "--check" in sys.argv[1:], False
+    header = Path(__file__).with_name("constants.h").read_text()
+    used = {float.fromhex(digits) for digits in re.findall(r"-?0x[0-9a-f.]+p[+-]?\d+", header)}
+    for name, suffix, bits, degree, bound in TYPES:
+        lines = list(constants(bits, degree))
         for constant, value in lines:
-            print(f"#define {constant} {c_literal(value, suffix)}")
+            missing = check and float(value) not in used
+            failed |= missing
+            print(
+                f"{constant}_{name} = {c_literal(value, suffix)}", "<- not in constants.h" if missing else ""
+            )
         if check:
-            exp_ulp, expm1_ulp = (float(e) for e in q_errors([v for n, v in lines if n.startswith("EXPM1_Q")], bits))
-            missed |= exp_ulp > bound
-            print(f"/* EXPM1_Q: error at most {exp_ulp:.2g} ULP of exp(r) (bound {bound}), {expm1_ulp:.2g} ULP of expm1(r) */")
-    sys.exit(missed)
+            error, expm1_error = q_errors([v for n, v in lines if n.startswith("EXPM1_Q")], bits)
+            failed |= error > bound
+            print(
+                f"/* error of q at most {float(error):.2g} ULP of exp(r) (bound {bound}), "
+                f"{float(expm1_error):.2g} ULP of expm1(r) */"
+            )
+    sys.exit(failed)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ TYPES = ["f32", "f64"]
 
 
 def output_of(command, **options):
+    """What a command prints; an exception if it fails."""
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, **options).stdout
 
 
@@ -45,10 +46,13 @@ def instruction_sets():
     common = flags.pop("all")
     if platform.machine().lower() not in ("x86_64", "amd64"):
         flags = {}
-    return {name: f"{common} -DRF_ISA={name} {own}".split() for name, own in {"baseline": "", **flags}.items()}
+    return {
+        name: f"{common} -DRF_ISA={name} {own}".split() for name, own in {"baseline": "", **flags}.items()
+    }
 
 
 def rows_of_the_table():
+    """Names of the activations."""
     return re.findall(r"^RF_ROW\((\w+),", (HERE / "activations.h").read_text(), re.MULTILINE)
 
 
@@ -68,7 +72,8 @@ def expected_loops(source):
     """How many loops must be vectorised in each function that must have any."""
     bodies = functions_in(source)
     marked = {name: body.count("#pragma GCC ivdep") for name, body in bodies.items()}
-    loops = {name: sum(marked.get(called, 0) for called in re.findall(r"\b(\w+)\(", body)) for name, body in bodies.items()}
+    calls = {name: re.findall(r"\b(\w+)\(", body) for name, body in bodies.items()}
+    loops = {name: sum(marked.get(called, 0) for called in callees) for name, callees in calls.items()}
     return {name: n for name, n in loops.items() if n}
 
 
@@ -94,12 +99,23 @@ def shortfalls(cc, name, flags, extra):
     with tempfile.TemporaryDirectory() as folder:
         dump = Path(folder, "vectoriser")
         # equal functions (of leaky_relu and prelu) would be merged into one
-        output_of([*command, "-c", "-o", f"{folder}/o", "-fno-ipa-icf", f"-fdump-tree-vect-optimized={dump}", *extra])
-        found = vectorised_loops(dump.read_text(), width)
+        output_of(
+            [
+                *command,
+                "-c",
+                "-o",
+                f"{folder}/o",
+                "-fno-ipa-icf",
+                f"-fdump-tree-vect-optimized={dump}",
+                *extra,
+            ]
+        )
+        # with the vectoriser switched off there is no dump
+        found = vectorised_loops(dump.read_text() if dump.exists() else "", width)
     wrong = {
         function: f"{len(found.get(function, ()))} of {n} loops use {width}-byte vectors"
         for function, n in expected.items()
-        if len(found.get(function, ())) != n
+        if len(found.get(function, ())) < n
     }
     for row in rows_of_the_table():
         for function in (f"{row}_{kind}_{t}" for kind in FUNCTIONS for t in TYPES):
@@ -109,10 +125,11 @@ def shortfalls(cc, name, flags, extra):
 
 
 def main(extra):
+    """Print the table and what is missing; the exit status."""
     cc, isas, rows = compiler(), instruction_sets(), rows_of_the_table()
     wrong = {}
     print(f"{'vectorised loops':<18}" + "".join(f"{name:>12}" for name in isas))
-    table = {row: "" for row in rows}
+    table = dict.fromkeys(rows, "")
     for name, flags in isas.items():
         if name not in VECTOR_BYTES:
             sys.exit(f"{name}: add the width of its vectors to VECTOR_BYTES in {Path(__file__).name}")
@@ -124,6 +141,7 @@ def main(extra):
             table[row] += f"{f'{good} of {sum(expected.get(f, 1) for f in mine)}':>12}"
     for row, cells in table.items():
         print(f"{row:<18}{cells}")
+    sys.stdout.flush()
     for function, what in wrong.items():
         print(f"{function} {what}", file=sys.stderr)
     return 1 if wrong else 0

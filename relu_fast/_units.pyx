@@ -434,7 +434,8 @@ def backward(g, activation, *, x=None, y=None, bias=None, unit_axis=None, bias_g
     elif isinstance(stats, GradArrays):
         counts = stats
         if counts.units != units:
-            raise ValueError(f"stats is for {counts.units} units, {name} {shape_of(source)} has {units} along axis {axis}")
+            raise ValueError(f"stats is for {counts.units} units, {name} {shape_of(source)} has {units} along axis "
+                             f"{axis}")
     else:
         raise TypeError(f"stats must be a GradStats, not {type(stats).__name__}")
 

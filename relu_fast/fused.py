@@ -59,9 +59,7 @@ def forward(
     ValueError
         Unknown activation, wrong shape or axis, `out` read-only or overlapping z without being it.
     """
-    return _units.forward(
-        z, activation, bias=bias, unit_axis=unit_axis, stats=stats, out=out, **params
-    )
+    return _units.forward(z, activation, bias=bias, unit_axis=unit_axis, stats=stats, out=out, **params)
 
 
 def observe(
@@ -74,9 +72,7 @@ def observe(
     **params: Any,
 ) -> None:
     """Add to `stats` what ``forward`` would, and write no output. Parameters and errors as there."""
-    _units.forward(
-        z, activation, bias=bias, unit_axis=unit_axis, stats=stats, observe_only=True, **params
-    )
+    _units.forward(z, activation, bias=bias, unit_axis=unit_axis, stats=stats, observe_only=True, **params)
 
 
 def backward(

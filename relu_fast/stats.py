@@ -109,7 +109,7 @@ class UnitStats(_Record, _units.UnitArrays):
     max, min : float64 (units,)
         Extreme v, NaN ignored; -inf and +inf where nothing was seen.
     sum_abs : float64 (units,)
-        Sum of \\|y\\| over finite outputs y.
+        Sum of abs(y) over finite outputs y.
 
     Notes
     -----

@@ -15,7 +15,6 @@ from .state import State, widths
 from .streams import INITIAL_VALUES, NOISE, streams
 
 if TYPE_CHECKING:
-    from .callbacks import Callback
     from .optimizers import Optimizer
 
 __all__ = ["Sequential"]
@@ -210,7 +209,7 @@ class Sequential:
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
         shuffle: bool = True,
         seed: int | None = 0,
-        callbacks: Iterable[Callback] = (),
+        callbacks: Iterable[Any] = (),
         progress: bool | None = None,
     ) -> training.History:
         """Train; a model that is not built is built for the columns of `x` first.
@@ -233,7 +232,7 @@ class Sequential:
         seed : int or None
             Of the order, of the noise of dropout layers and, if the model is built here, of the initial
             values: independent streams. A second call with one seed repeats order and noise; None never does.
-        callbacks : iterable of Callback
+        callbacks : iterable of Callback, or of any objects with such methods
             Called in this order; any object with some of the methods will do.
         progress : bool, optional
             Whether to draw a progress bar on stderr, with rich. None draws one if stderr is a terminal and

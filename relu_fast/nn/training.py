@@ -42,7 +42,7 @@ def fit(
     validation_data: tuple[ArrayLike, ArrayLike] | None,
     shuffle: bool,
     seed: int | None,
-    callbacks: Iterable[Callback],
+    callbacks: Iterable[Any],
     progress: bool | None,
 ) -> History:
     """Check everything, then train; `Sequential.fit` documents the options."""

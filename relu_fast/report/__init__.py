@@ -1,11 +1,18 @@
 """Reports: frozen records in, text and files out.
 
-======== ====================================================================
-records  the dataclasses: Report, Snapshot, PhaseReport, LayerReport
-text     what ``print(report)`` shows
-json     what ``report.to_dict()`` and ``report.to_json(path)`` give
-files    writing so that a reader never finds half a file
-======== ====================================================================
+=========== ==========================================================================
+records     the dataclasses: Report, Snapshot, PhaseReport, LayerReport
+text        what ``print(report)`` shows
+json        what ``report.to_dict()`` and ``report.to_json(path)`` give
+files       writing so that a reader never finds half a file
+format      how numbers are written
+study       the dataclasses of the lab: Study, ExperimentResult, EpochRecord, Histogram
+findings    what an experiment showed, in words
+html        a study as one page; plots and ridges draw its figures
+tensorboard a study as event files
+=========== ==========================================================================
+
+The last two need the extra ``relu_fast[lab]``.
 """
 
 from .records import GradientReport, LayerReport, PhaseReport, Report, Snapshot

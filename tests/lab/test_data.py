@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from relu_fast import nn
+from relu_fast.lab import data as data_module
 from relu_fast.lab.data import TARGETS, make_data
 
 ROWS = 20_000
@@ -90,6 +91,16 @@ def test_only_random_labels_have_a_floor():
         "sum": None,
         "abs": None,
     }
+
+
+def test_not_even_the_rarest_draw_reaches_an_end_of_the_interval(monkeypatch):
+    class Extremes:
+        def integers(self, low, high, size, dtype=np.int64):
+            return np.resize(np.array([low, high - 1], dtype), size)
+
+    monkeypatch.setattr(data_module, "_stream", lambda seed, purpose: Extremes())
+    x, _ = together(make_data(10, target="random", seed=0))
+    assert set(np.unique(x)) == {np.float32(-1 + 2**-24), np.float32(-(2**-24))}
 
 
 @pytest.mark.parametrize("target", ["sum", "abs"])

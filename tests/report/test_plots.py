@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -60,3 +61,10 @@ def test_drawing_leaves_matplotlibs_settings_alone(results):
     plots.losses(results["healthy"])
     plots.dead_units(results["healthy"])
     assert dict(mpl.rcParams) == before
+
+
+def test_ids_are_unique_among_the_figures_of_a_page(results):
+    one, other = results["healthy"], replace(results["healthy"], name="other")
+    ids = [set(re.findall(r' id="([^"]+)"', plots.losses(result))) for result in (one, other)]
+    assert all(ids)
+    assert not ids[0] & ids[1]
