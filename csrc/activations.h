@@ -28,12 +28,12 @@ static RF_INLINE T F(prelu_backward_weight)(T g, T x) { return x > 0 ? 0 : g * x
 /* elu: x where x > 0, else alpha * (e^x - 1); the derivative at 0 is alpha. */
 static RF_INLINE T F(elu)(T x, T alpha)
 {
-    F(pair) e = F(expm1)(x);
+    TYPE(pair) e = F(expm1)(x);
     return x < 0 ? F(fma)(alpha, e.hi, alpha * e.lo) : x;
 }
 static RF_INLINE T F(elu_backward)(T g, T x, T alpha)
 {
-    F(scaled) e = F(exp_scaled)(x);
+    TYPE(scaled) e = F(exp_scaled)(x);
     return x > 0 ? g : F(times_exp)(g * alpha, e);
 }
 static RF_INLINE T F(elu_backward_y)(T g, T y, T alpha) { return y > 0 ? g : g * (y + alpha); }
@@ -41,18 +41,21 @@ static RF_INLINE T F(elu_backward_y)(T g, T y, T alpha) { return y > 0 ? g : g *
 /* selu: scale * elu(x, alpha) with Klambauer's constants (arXiv 1706.02515), kept as pairs. */
 static RF_INLINE T F(selu)(T x)
 {
-    F(pair) e = F(expm1)(x);
+    TYPE(pair) e = F(expm1)(x);
     T left = F(fma)(F(SELU_LEFT_HI), e.hi, F(fma)(F(SELU_LEFT_HI), e.lo, F(SELU_LEFT_LO) * e.hi));
     T right = F(fma)(F(SELU_SCALE_HI), x, F(SELU_SCALE_LO) * F(at_most)(x, F(MAX)));
     return x < 0 ? left : F(copysign)(right, x); /* the sum of -0 and +0 is +0 */
 }
 static RF_INLINE T F(selu_backward)(T g, T x)
 {
-    F(scaled) e = F(exp_scaled)(x);
+    TYPE(scaled) e = F(exp_scaled)(x);
     T left = F(fma)(F(SELU_LEFT_HI), e.hi, F(fma)(F(SELU_LEFT_HI), e.lo, F(SELU_LEFT_LO) * e.hi));
     return x > 0 ? F(SELU_SCALE_HI) * g : F(unscale)(g, left, e);
 }
-static RF_INLINE T F(selu_backward_y)(T g, T y) { return y > 0 ? F(SELU_SCALE_HI) * g : g * (y + F(SELU_LEFT_HI)); }
+static RF_INLINE T F(selu_backward_y)(T g, T y)
+{
+    return y > 0 ? F(SELU_SCALE_HI) * g : g * (y + F(SELU_LEFT_HI));
+}
 
 /* sigmoid: 1 / (1 + e^-x). */
 static RF_INLINE T F(sigmoid)(T x) { return F(logistic)(x); }
@@ -62,7 +65,7 @@ static RF_INLINE T F(sigmoid_backward_y)(T g, T y) { return g * (y * (1 - y)); }
 /* tanh: -E / (2 + E) with E = e^(-2|x|) - 1, under the sign of x; its derivative is 4 sigmoid'(2x). */
 static RF_INLINE T F(tanh)(T x)
 {
-    F(pair) e = F(expm1)(-2 * F(abs)(x));
+    TYPE(pair) e = F(expm1)(-2 * F(abs)(x));
     T d = 2 + e.hi, d_lo = (e.hi - (d - 2)) + e.lo;
     T r = 1 / d, y = -e.hi * r;
     T rest = F(fma)(-y, d_lo, F(fma)(-y, d, -e.hi)) - e.lo;

@@ -15,7 +15,7 @@
 #define RF_REQUIRED NAN
 #define NAME_OF(name, value) name
 #define DEFAULT_OF(name, value) value
-#define RF_ROW(name, KIND, param, gate, gate_value, ceiling, from_y, formula)                          \
+#define RF_ROW(name, KIND, param, gate, gate_value, ceiling, from_y, formula)                                \
     {#name, formula, KIND, {NAME_OF param}, {DEFAULT_OF param}, gate, gate_value, ceiling, GRADIENTS_##KIND},
 static const rf_activation_info infos[] = {
 #include "activations.h"
@@ -73,7 +73,8 @@ static blocks one_block(const void *p, size_t bytes) { return (blocks){(uintptr_
 /* Whether any block of `a` overlaps one of `b`. */
 static int meet(blocks a, blocks b)
 {
-    uintptr_t a_end = a.low + (a.count - 1) * a.jump + a.bytes, b_end = b.low + (b.count - 1) * b.jump + b.bytes;
+    uintptr_t a_end = a.low + (a.count - 1) * a.jump + a.bytes,
+              b_end = b.low + (b.count - 1) * b.jump + b.bytes;
     if (!a.low || !b.low || a.low >= b_end || b.low >= a_end) return 0;
     /* columns side by side: the first and the last block of a meet whatever the others would */
     size_t every = a.jump == b.jump && a.count == b.count && a.count > 1 ? a.count - 1 : 1;
@@ -94,7 +95,8 @@ static int partly(const void *a, const void *b, size_t bytes)
     return a != b && bytes && meet(one_block(a, bytes), one_block(b, bytes));
 }
 
-rf_status rf_forward(rf_activation activation, rf_dtype dtype, size_t n, const void *x, const void *params, void *y)
+rf_status rf_forward(rf_activation activation, rf_dtype dtype, size_t n, const void *x, const void *params,
+                     void *y)
 {
     if (!known(activation, dtype)) return RF_EINVAL;
     size_t size = size_of(dtype);
@@ -110,8 +112,8 @@ rf_status rf_forward(rf_activation activation, rf_dtype dtype, size_t n, const v
     return RF_OK;
 }
 
-rf_status rf_backward(rf_activation activation, rf_dtype dtype, size_t n, const void *grad_output, const void *x,
-                      const void *params, void *grad_input)
+rf_status rf_backward(rf_activation activation, rf_dtype dtype, size_t n, const void *grad_output,
+                      const void *x, const void *params, void *grad_input)
 {
     if (!known(activation, dtype)) return RF_EINVAL;
     size_t size = size_of(dtype), bytes = n * size;
@@ -123,8 +125,15 @@ rf_status rf_backward(rf_activation activation, rf_dtype dtype, size_t n, const 
         return RF_EINVAL;
     if (partly(x, grad_input, bytes) || partly(grad_output, grad_input, bytes)) return RF_EOVERLAP;
     /* the per-unit pass: elementwise, without the gradient of a learned parameter */
-    rf_units_backward_args args = {activation, dtype, {1, 1, n}, grad_output, 0, x, 0, 0, grad_input, 0,
-                                   NULL, params, 0, NULL, {NULL, NULL}};
+    rf_units_backward_args args = {
+        .activation = activation,
+        .dtype = dtype,
+        .shape = {1, 1, n},
+        .grad_output = grad_output,
+        .source = x,
+        .grad_input = grad_input,
+        .param = n_params ? params : NULL,
+    };
     return n ? rf_units_backward(&args) : RF_OK;
 }
 
@@ -190,7 +199,8 @@ rf_status rf_units_forward(const rf_units_forward_args *a)
     if (bad_step(s, a->z_step, size) || (a->y && bad_output_step(s, a->y_step, size))) return RF_EINVAL;
     if (a->y) {
         blocks y = blocks_of(s, size, a->y, a->y_step);
-        if (bad_pair(s, size, a->z, a->z_step, a->y, a->y_step) || meet(one_block(a->bias, s->units * size), y) ||
+        if (bad_pair(s, size, a->z, a->z_step, a->y, a->y_step) ||
+            meet(one_block(a->bias, s->units * size), y) ||
             meet(parameter_block(s, size, a->param, a->param_per_unit), y))
             return RF_EOVERLAP;
     }
@@ -225,7 +235,8 @@ rf_status rf_units_backward(const rf_units_backward_args *a)
     if (bad_pair(s, size, a->grad_output, a->grad_output_step, a->grad_input, a->grad_input_step) ||
         bad_pair(s, size, a->source, a->source_step, a->grad_input, a->grad_input_step))
         return RF_EOVERLAP;
-    blocks out = blocks_of(s, size, a->grad_input, a->grad_input_step), bias = one_block(a->bias, s->units * size),
+    blocks out = blocks_of(s, size, a->grad_input, a->grad_input_step),
+           bias = one_block(a->bias, s->units * size),
            param = parameter_block(s, size, a->param, a->param_per_unit),
            sums = one_block(a->bias_grad, s->units * sizeof(double));
     if (meet(bias, out) || meet(param, out) || meet(sums, out) || meet(sums, bias) || meet(sums, param) ||

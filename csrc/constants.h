@@ -19,8 +19,8 @@ enum { EXP_STEP_LOG2_f32 = 100 };
 static const float LOGISTIC_LOW_f32 = -105, LOGISTIC_HIGH_f32 = 43, LOGISTIC_ONE_f32 = 0x1p-64f;
 enum { LOGISTIC_SHIFT_f32 = 64 };
 
-/* e^(r + d) - 1 - r = r^2 q(r) + d e^r for |r| <= ln(2) / 2 and d so small that it counts to first order; here
- * d < 2^-21, and r^2 d / 2 is all that is needed of d e^r's tail. */
+/* e^(r + d) - 1 - r = r^2 q(r) + d e^r for |r| <= ln(2) / 2 and d so small that it counts to first order;
+ * here d < 2^-21, and r^2 d / 2 is all that is needed of d e^r's tail. */
 static RF_INLINE float expm1_rest_f32(float r, float d)
 {
     float q = fma_f32(r, 0x1.6a524cp-10f, 0x1.12396ep-7f);

@@ -82,4 +82,7 @@ rf_status rf_isa_use(const char *name)
     return RF_OK;
 }
 
-rf_status rf_isa_environment(void) { return !cap_wanted() || index_of(cap_wanted()) >= 0 ? RF_OK : RF_EINVAL; }
+rf_status rf_isa_environment(void)
+{
+    return !cap_wanted() || index_of(cap_wanted()) >= 0 ? RF_OK : RF_EINVAL;
+}

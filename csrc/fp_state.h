@@ -23,7 +23,8 @@ typedef struct {
 static inline rf_fp_state rf_fp_enter(void)
 {
     rf_fp_state saved;
-    __asm__ volatile("mrs %0, fpcr\n\tmrs %1, fpsr\n\tmsr fpcr, xzr" : "=r"(saved.control), "=r"(saved.status)::"memory");
+    __asm__ volatile("mrs %0, fpcr\n\tmrs %1, fpsr\n\tmsr fpcr, xzr"
+                     : "=r"(saved.control), "=r"(saved.status)::"memory");
     return saved;
 }
 static inline void rf_fp_leave(rf_fp_state saved)

@@ -1,7 +1,8 @@
-/* Every kernel for one instruction set. Compiled once per ISA; RF_ISA names it, and rf_kernels_<RF_ISA> is the
- * only symbol that leaves. */
+/* Every kernel for one instruction set. Compiled once per ISA; RF_ISA names it, and rf_kernels_<RF_ISA> is
+ * the only symbol that leaves. */
 #ifndef __clang__
-#pragma GCC optimize("no-thread-jumps") /* else GCC turns clamps into nested branches, which masks slow down */
+/* Else GCC turns clamps into nested branches, and these into masks: slower. */
+#pragma GCC optimize("no-thread-jumps")
 #endif
 #include "kernels.h"
 
@@ -50,10 +51,14 @@ static RF_INLINE double fma_f64(double a, double b, double c)
 
 #include "constants.h"
 
+/* F(name) is a function or constant for the type T, TYPE(name) a type. */
+#define TYPE(name) F(name)
+
 #define RF_SCALARS
 #define T float
 #define U uint32_t
-#define COUNT uint32_t
+#define COUNT uint32_t /* of one position in a chunk; a unit's may be larger */
+#define TOTAL uint64_t
 #define F(name) name##_f32
 #include "scalar_math.h"
 #include "activations.h"
@@ -64,12 +69,14 @@ static RF_INLINE double fma_f64(double a, double b, double c)
 #undef T
 #undef U
 #undef COUNT
+#undef TOTAL
 #undef F
 
 #define RF_SCALARS
 #define T double
 #define U uint64_t
 #define COUNT double /* exact to 2^53, and SSE2 cannot compare 64-bit integers */
+#define TOTAL double
 #define F(name) name##_f64
 #include "scalar_math.h"
 #include "activations.h"
@@ -78,10 +85,11 @@ static RF_INLINE double fma_f64(double a, double b, double c)
 #undef RF_SCALARS
 #include "rows.h"
 
-#define KERNELS_OF(name, type)                                                                             \
-    {                                                                                                      \
-        {name##_loop_##type, name##_backward_loop_##type}, name##_units_forward_##type,                     \
-            name##_units_backward_##type,                                                                  \
+#define KERNELS_OF(name, type)                                                                               \
+    {                                                                                                        \
+        {name##_loop_##type, name##_backward_loop_##type},                                                   \
+        name##_units_forward_##type,                                                                         \
+        name##_units_backward_##type,                                                                        \
     }
 #define RF_ROW(name, ...) [RF_##name] = {KERNELS_OF(name, f32), KERNELS_OF(name, f64)},
 #define SYMBOL_(isa) rf_kernels_##isa

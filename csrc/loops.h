@@ -2,8 +2,8 @@
  *
  * A loop function wants its arrays contiguous and its last input, the parameter, contiguous or constant
  * (step 0). Anything else goes through F(gathered): blocks are copied into contiguous scratch, so that every
- * stride gets vector code. RF_INDEPENDENT: outputs are inputs or apart from them (or behind: a vector is loaded
- * before it is stored), so no store feeds a later load. */
+ * stride gets vector code. RF_INDEPENDENT: outputs are inputs or apart from them (or behind: a vector is
+ * loaded before it is stored), so no store feeds a later load. */
 
 enum { F(BLOCK) = 256, F(MAX_ARGS) = 5 };
 
@@ -38,11 +38,13 @@ static __attribute__((noinline)) void F(gathered)(rf_loop *loop, int n_in, int n
         }
         loop(block, m, unit);
         for (int a = n_in; a < n_args; a++)
-            if (steps[a] != sizeof(T)) F(copy_strided)(args[a] + start * steps[a], steps[a], block[a], sizeof(T), m);
+            if (steps[a] != sizeof(T))
+                F(copy_strided)(args[a] + start * steps[a], steps[a], block[a], sizeof(T), m);
     }
 }
 
-static RF_INLINE void F(loop_1_1)(rf_loop *self, T (*f)(T), char *const *args, ptrdiff_t n, const ptrdiff_t *steps)
+static RF_INLINE void F(loop_1_1)(rf_loop *self, T (*f)(T), char *const *args, ptrdiff_t n,
+                                  const ptrdiff_t *steps)
 {
     if (!F(contiguous)(steps, 0, 2)) {
         F(gathered)(self, 1, 1, args, n, steps);

@@ -31,13 +31,13 @@ typedef enum {
 
 typedef struct {
     const char *name, *formula;
-    int n_params;               /* 0 or 1 */
+    int n_params; /* 0 or 1 */
     const char *param_names[1];
-    double param_defaults[1];   /* NaN: the parameter must be given */
+    double param_defaults[1]; /* NaN: the parameter must be given */
     rf_gate gate;
     double gate_value;
-    double ceiling;             /* at or above it the gradient is zero; NaN: nowhere */
-    int n_gradients;            /* 2 where the parameter is learned: grad_input and grad_weight */
+    double ceiling;  /* at or above it the gradient is zero; NaN: nowhere */
+    int n_gradients; /* 2 where the parameter is learned: grad_input and grad_weight */
 } rf_activation_info;
 
 /* Row `activation` of the table, or NULL past its end. */
@@ -57,8 +57,9 @@ rf_status rf_backward(rf_activation activation, rf_dtype dtype, size_t n, const 
                       const void *x, const void *params, void *grad_input);
 
 /* An array (outer, units, inner): dense layers are (batch, units, 1), NCHW is (N, C, H * W), NHWC is
- * (N * H * W, C, 1). Each (units, inner) block is contiguous; `*_step` below is the distance in bytes from one
- * outer entry to the next. */
+ * (N * H * W, C, 1). Each (units, inner) block is contiguous; `*_step` below is the distance in bytes from
+ * one outer entry to the next. No per-unit array (bias, param, bias_grad, counts) may overlap an output: that
+ * is RF_EOVERLAP, too, but for the counts, which are not compared. */
 typedef struct {
     size_t outer, units, inner;
 } rf_shape;
@@ -84,8 +85,8 @@ typedef struct {
     ptrdiff_t z_step;
     void *y; /* may be z with the same step; NULL: only count */
     ptrdiff_t y_step;
-    const void *bias;     /* units numbers, or NULL */
-    const void *param;    /* one number, or one per unit; NULL where there is no parameter */
+    const void *bias;  /* units numbers, or NULL */
+    const void *param; /* one number, or one per unit; NULL where there is no parameter */
     int param_per_unit;
     rf_unit_counts counts;
 } rf_units_forward_args;
@@ -111,8 +112,9 @@ typedef struct {
     rf_grad_counts counts;
 } rf_units_backward_args;
 
-/* grad_input = grad_output * activation'(x + bias), its sum per unit (added up in an order that the shape alone
- * decides) and the counts, in one pass. */
+/* grad_input = grad_output * activation'(x + bias), its sum per unit (added up in float64, in an order that
+ * the shape and the steps decide) and the counts, in one pass. From y, the parameter must not be negative:
+ * else the sign of y does not tell that of x. */
 rf_status rf_units_backward(const rf_units_backward_args *args);
 
 /* Instruction sets that this machine runs, best first: "avx512", "avx2", "baseline" on x86-64. NULL past the

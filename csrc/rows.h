@@ -35,25 +35,26 @@
     static RF_INLINE T F(name##_with)(T x, T param) { return F(name)(x, param); }
 
 /* Backward functions under one signature: f(g, x or y, parameter). */
-#define UNARY_GRADIENT(name, from) \
+#define UNARY_GRADIENT(name, from)                                                                           \
     static RF_INLINE T F(name)(T g, T s, T none) { return (void)none, F(from)(g, s); }
-#define PARAM_GRADIENT(name, from) \
+#define PARAM_GRADIENT(name, from)                                                                           \
     static RF_INLINE T F(name)(T g, T s, T param) { return F(from)(g, s, param); }
 #define WEIGHT_GRADIENT(name, from) PARAM_GRADIENT(name, from)
 
 #define FORWARD_ROWS(name, want)                                                                             \
-    static void F(name##_rows_##want)(const F(forward_context) *c, ptrdiff_t rows, ptrdiff_t width,          \
+    static void F(name##_rows_##want)(const TYPE(forward_context) *c, ptrdiff_t rows, ptrdiff_t width,       \
                                       const char *z, ptrdiff_t z_step, char *y, ptrdiff_t y_step)            \
     {                                                                                                        \
         F(forward_rows)(F(name##_with), F(want), c, rows, width, z, z_step, y, y_step);                      \
     }
 #define BACKWARD_ROWS(name, want_counts)                                                                     \
-    static void F(name##_rows_##want_counts)(const F(backward_context) *c, ptrdiff_t rows, ptrdiff_t width,  \
-                                             F(backward_rows_at) at)                                         \
+    static void F(name##_rows_##want_counts)(const TYPE(backward_context) *c, ptrdiff_t rows,                \
+                                             ptrdiff_t width, TYPE(backward_rows_at) at)                     \
     {                                                                                                        \
         F(backward_rows)(F(name), want_counts, c, rows, width, at);                                          \
     }
 
+/* clang-format off */
 #define RF_ROW(name, KIND, param, gate, gate_value, ceiling, from_y, formula)                                \
     KIND(name)                                                                                               \
     KIND##_GRADIENT(name##_from_x, name##_backward)                                                          \
@@ -67,16 +68,17 @@
     BACKWARD_ROWS(name##_from_y, 1)                                                                          \
     static void F(name##_units_forward)(const rf_units_forward_args *args)                                   \
     {                                                                                                        \
-        F(forward_rows_fn) *const rows[] = {F(name##_rows_WANT_ACTIVE), F(name##_rows_WANT_USUAL),           \
-                                            F(name##_rows_WANT_ALL)};                                        \
+        TYPE(forward_rows_fn) *const rows[] = {F(name##_rows_WANT_ACTIVE), F(name##_rows_WANT_USUAL),        \
+                                               F(name##_rows_WANT_ALL)};                                     \
         F(units_forward)(rows, gate_value, args);                                                            \
     }                                                                                                        \
     static void F(name##_units_backward)(const rf_units_backward_args *args)                                 \
     {                                                                                                        \
-        F(backward_rows_fn) *const from_x[] = {F(name##_from_x_rows_0), F(name##_from_x_rows_1)};            \
-        F(backward_rows_fn) *const y_rows[] = {F(name##_from_y_rows_0), F(name##_from_y_rows_1)};            \
+        TYPE(backward_rows_fn) *const from_x[] = {F(name##_from_x_rows_0), F(name##_from_x_rows_1)};         \
+        TYPE(backward_rows_fn) *const y_rows[] = {F(name##_from_y_rows_0), F(name##_from_y_rows_1)};         \
         F(units_backward)(args->source_is_y ? y_rows : from_x, args);                                        \
     }
+/* clang-format on */
 #include "activations.h"
 #undef RF_ROW
 #undef UNARY

@@ -8,14 +8,15 @@
  *   inner 1, units few and rows adjacent: several outer entries make one row, so that vectors are full
  *
  * At the end of a chunk the positions of a unit are folded into it. Chunks are fixed by the shape alone and
- * sums are combined in chunk order, in float64: the result depends on nothing else. */
+ * sums are combined in chunk order, in float64: the result depends on nothing else, but for whether several
+ * outer entries make one row. */
 
 enum {
     F(WIDTH) = 1024,
     F(LANES) = 128,
     F(CHUNK_ELEMENTS) = 1 << 18,
     F(FEW_ROWS) = 2,
-    /* Accumulators a multiple of 4 KiB apart would wait for each other's stores (4K aliasing): 3 times slower. */
+    /* Accumulators multiples of 4 KiB apart wait for each other's stores (4K aliasing): 3 times slower. */
     F(PAD) = 832 / sizeof(T),
 };
 
@@ -25,7 +26,7 @@ typedef struct {
     COUNT active[F(WIDTH) + F(PAD)], nonfinite[F(WIDTH) + F(PAD)];
     T max[F(WIDTH) + F(PAD)], min[F(WIDTH) + F(PAD)];
     double sum[F(WIDTH)];
-} F(positions);
+} TYPE(positions);
 
 /* How a tile lies in the array: see the three cases above. */
 typedef struct {
@@ -33,22 +34,24 @@ typedef struct {
     ptrdiff_t width;               /* positions in a full row */
     ptrdiff_t unit_step, pos_step; /* position of unit u's i-th: u * unit_step + i * pos_step */
     ptrdiff_t per_unit;            /* positions of one unit */
-} F(tile);
+} TYPE(tile);
 
-/* Calls rows(ctx, first outer entry, byte offset in it, rows, bytes from row to row, width) for a chunk. */
+/* How the outer entries are walked. */
 typedef struct {
     rf_shape shape;
     ptrdiff_t chunk, adjacent; /* outer entries a chunk; entries that one row takes */
-} F(plan);
+} TYPE(plan);
 
-static F(plan) F(make_plan)(rf_shape s, int rows_touch)
+static TYPE(plan) F(make_plan)(rf_shape s, int rows_touch)
 {
     ptrdiff_t block = (ptrdiff_t)(s.units * s.inner);
-    /* Memory is fastest read in order. Tiles side by side break it: then chunks are a few rows, which walk down
-     * the array together. */
-    F(plan) p = {s, 1, 1};
-    if (block <= F(WIDTH)) p.chunk = F(CHUNK_ELEMENTS) / (block ? block : 1);
-    else if ((ptrdiff_t)s.inner <= F(WIDTH)) p.chunk = F(FEW_ROWS);
+    /* Memory is fastest read in order. Tiles side by side break it: then chunks are a few rows, which walk
+     * down the array together. */
+    TYPE(plan) p = {s, 1, 1};
+    if (block <= F(WIDTH))
+        p.chunk = F(CHUNK_ELEMENTS) / (block ? block : 1);
+    else if ((ptrdiff_t)s.inner <= F(WIDTH))
+        p.chunk = F(FEW_ROWS);
     if (rows_touch && s.inner == 1 && block < F(LANES)) {
         p.adjacent = F(LANES) / block;
         p.chunk -= p.chunk % p.adjacent;
@@ -56,10 +59,11 @@ static F(plan) F(make_plan)(rf_shape s, int rows_touch)
     return p;
 }
 
-static F(tile) F(make_tile)(const F(plan) *p, ptrdiff_t unit)
+static TYPE(tile) F(make_tile)(const TYPE(plan) *p, ptrdiff_t unit)
 {
     ptrdiff_t units = (ptrdiff_t)p->shape.units, inner = (ptrdiff_t)p->shape.inner;
-    F(tile) t = {.unit = unit, .n_units = units - unit, .unit_step = inner, .pos_step = 1, .per_unit = inner};
+    TYPE(tile) t = {
+        .unit = unit, .n_units = units - unit, .unit_step = inner, .pos_step = 1, .per_unit = inner};
     if (inner > F(WIDTH)) {
         t.n_units = 1;
         t.per_unit = F(LANES);
@@ -77,7 +81,7 @@ static F(tile) F(make_tile)(const F(plan) *p, ptrdiff_t unit)
 }
 
 /* Per-unit numbers spread over the positions of a tile. */
-static const T *F(spread)(T *to, const F(tile) *t, const T *per_unit)
+static const T *F(spread)(T *to, const TYPE(tile) *t, const T *per_unit)
 {
     per_unit += t->unit;
     if (t->per_unit == 1) return per_unit;
@@ -96,16 +100,16 @@ static const T *F(constant)(T *to, T value)
 /* z + -0.0 is z, zeros included: a missing bias. */
 static const T F(NO_BIAS) = -(T)0;
 
-/* Folding adds a tile's positions to its units. Sums and extremes of one unit go through eight accumulators in
- * a fixed order: vector code, and the same everywhere. */
-static void F(fold_counts)(int64_t *to, const F(tile) *t, const COUNT *from)
+/* Folding adds a tile's positions to its units. Sums and extremes of one unit go through eight accumulators
+ * in a fixed order: vector code, and the same everywhere. */
+static void F(fold_counts)(int64_t *to, const TYPE(tile) *t, const COUNT *from)
 {
     to += t->unit;
     if (t->per_unit == 1) {
         for (ptrdiff_t u = 0; u < t->n_units; u++) to[u] += (int64_t)from[u];
     } else if (t->pos_step == 1) {
         for (ptrdiff_t u = 0; u < t->n_units; u++, from += t->unit_step) {
-            COUNT total = 0;
+            TOTAL total = 0;
             for (ptrdiff_t i = 0; i < t->per_unit; i++) total += from[i];
             to[u] += (int64_t)total;
         }
@@ -115,7 +119,7 @@ static void F(fold_counts)(int64_t *to, const F(tile) *t, const COUNT *from)
     }
 }
 
-static void F(fold_sums)(double *to, const F(tile) *t, const double *from)
+static void F(fold_sums)(double *to, const TYPE(tile) *t, const double *from)
 {
     to += t->unit;
     if (t->per_unit == 1) {
@@ -134,7 +138,7 @@ static void F(fold_sums)(double *to, const F(tile) *t, const double *from)
 }
 
 /* The largest of sign * v; sign -1 makes it the smallest v. */
-static RF_INLINE void F(fold_extremes)(double *to, const F(tile) *t, const T *from, T sign)
+static RF_INLINE void F(fold_extremes)(double *to, const TYPE(tile) *t, const T *from, T sign)
 {
     to += t->unit;
     for (ptrdiff_t u = 0; u < t->n_units; u++) {
@@ -143,7 +147,8 @@ static RF_INLINE void F(fold_extremes)(double *to, const F(tile) *t, const T *fr
         for (int j = 0; j < 8; j++) acc[j] = sign * v[0];
         ptrdiff_t i = 1, step = t->pos_step;
         for (; i + 8 <= t->per_unit; i += 8)
-            for (int j = 0; j < 8; j++) acc[j] = sign * v[(i + j) * step] > acc[j] ? sign * v[(i + j) * step] : acc[j];
+            for (int j = 0; j < 8; j++)
+                acc[j] = sign * v[(i + j) * step] > acc[j] ? sign * v[(i + j) * step] : acc[j];
         for (; i < t->per_unit; i++) acc[0] = sign * v[i * step] > acc[0] ? sign * v[i * step] : acc[0];
         most = acc[0];
         for (int j = 1; j < 8; j++) most = acc[j] > most ? acc[j] : most;
@@ -156,14 +161,15 @@ static RF_INLINE void F(fold_extremes)(double *to, const F(tile) *t, const T *fr
 typedef struct {
     const T *bias, *param;
     T threshold;
-    F(positions) *acc;
-} F(forward_context);
+    TYPE(positions) *acc;
+} TYPE(forward_context);
 
-static RF_INLINE void F(forward_rows)(T (*f)(T, T), int want, const F(forward_context) *c, ptrdiff_t rows,
-                                      ptrdiff_t width, const char *z, ptrdiff_t z_step, char *y, ptrdiff_t y_step)
+static RF_INLINE void F(forward_rows)(T (*f)(T, T), int want, const TYPE(forward_context) *c, ptrdiff_t rows,
+                                      ptrdiff_t width, const char *z, ptrdiff_t z_step, char *y,
+                                      ptrdiff_t y_step)
 {
     const T *bias = c->bias, *param = c->param, threshold = c->threshold;
-    F(positions) *acc = c->acc;
+    TYPE(positions) *acc = c->acc;
     for (ptrdiff_t row = 0; row < rows; row++) {
         const T *zr = (const T *)(z + row * z_step);
         T *yr = (T *)(y + row * y_step);
@@ -184,12 +190,12 @@ static RF_INLINE void F(forward_rows)(T (*f)(T, T), int want, const F(forward_co
     }
 }
 
-typedef void F(forward_rows_fn)(const F(forward_context) *c, ptrdiff_t rows, ptrdiff_t width, const char *z,
-                                ptrdiff_t z_step, char *y, ptrdiff_t y_step);
+typedef void TYPE(forward_rows_fn)(const TYPE(forward_context) *c, ptrdiff_t rows, ptrdiff_t width,
+                                   const char *z, ptrdiff_t z_step, char *y, ptrdiff_t y_step);
 
 /* How often positions fire, and nothing else: the same for every activation, without computing an
  * output that nobody wants. */
-static void F(count_rows)(const F(forward_context) *c, ptrdiff_t rows, ptrdiff_t width, const char *z,
+static void F(count_rows)(const TYPE(forward_context) *c, ptrdiff_t rows, ptrdiff_t width, const char *z,
                           ptrdiff_t z_step, char *y, ptrdiff_t y_step)
 {
     (void)y, (void)y_step;
@@ -202,7 +208,7 @@ static void F(count_rows)(const F(forward_context) *c, ptrdiff_t rows, ptrdiff_t
     }
 }
 
-static void F(clear)(F(positions) *acc, int want, ptrdiff_t width)
+static void F(clear)(TYPE(positions) *acc, int want, ptrdiff_t width)
 {
     memset(acc->active, 0, (size_t)width * sizeof(COUNT));
     if (want >= F(WANT_USUAL)) {
@@ -215,7 +221,7 @@ static void F(clear)(F(positions) *acc, int want, ptrdiff_t width)
     }
 }
 
-static void F(fold_forward)(const F(tile) *t, const F(positions) *acc, const rf_unit_counts *to)
+static void F(fold_forward)(const TYPE(tile) *t, const TYPE(positions) *acc, const rf_unit_counts *to)
 {
     if (to->active) F(fold_counts)(to->active, t, acc->active);
     if (to->nonfinite) F(fold_counts)(to->nonfinite, t, acc->nonfinite);
@@ -225,9 +231,9 @@ static void F(fold_forward)(const F(tile) *t, const F(positions) *acc, const rf_
 }
 
 /* The rows of outer entries [first, last) in tile t. */
-static void F(forward_chunk)(F(forward_rows_fn) *rows, const F(forward_context) *c, const F(plan) *p,
-                             const F(tile) *t, const rf_units_forward_args *a, ptrdiff_t first, ptrdiff_t last,
-                             char *no_output)
+static void F(forward_chunk)(TYPE(forward_rows_fn) *rows, const TYPE(forward_context) *c, const TYPE(plan) *p,
+                             const TYPE(tile) *t, const rf_units_forward_args *a, ptrdiff_t first,
+                             ptrdiff_t last, char *no_output)
 {
     ptrdiff_t inner = (ptrdiff_t)p->shape.inner, offset = t->unit * inner * (ptrdiff_t)sizeof(T);
     const char *z = (const char *)a->z + first * a->z_step + offset;
@@ -250,25 +256,26 @@ static void F(forward_chunk)(F(forward_rows_fn) *rows, const F(forward_context) 
     }
 }
 
-static void F(units_forward)(F(forward_rows_fn) *const *variants, T threshold, const rf_units_forward_args *a)
+static void F(units_forward)(TYPE(forward_rows_fn) *const *variants, T threshold,
+                             const rf_units_forward_args *a)
 {
     const rf_unit_counts *counts = &a->counts;
     int want = counts->min || counts->sum_abs     ? F(WANT_ALL)
                : counts->nonfinite || counts->max ? F(WANT_USUAL)
                                                   : F(WANT_ACTIVE);
-    F(forward_rows_fn) *rows = !a->y && want == F(WANT_ACTIVE) ? F(count_rows) : variants[want >> 1];
+    TYPE(forward_rows_fn) *rows = !a->y && want == F(WANT_ACTIVE) ? F(count_rows) : variants[want >> 1];
     ptrdiff_t row_bytes = (ptrdiff_t)(a->shape.units * a->shape.inner * sizeof(T));
-    F(plan) p = F(make_plan)(a->shape, a->z_step == row_bytes && (!a->y || a->y_step == row_bytes));
-    F(positions) acc;
+    TYPE(plan) p = F(make_plan)(a->shape, a->z_step == row_bytes && (!a->y || a->y_step == row_bytes));
+    TYPE(positions) acc;
     T bias[F(WIDTH)], param[F(WIDTH)], no_output[F(WIDTH)];
     ptrdiff_t outer = (ptrdiff_t)a->shape.outer, units = (ptrdiff_t)a->shape.units;
-    F(forward_context) c = {bias, param, threshold, &acc};
+    TYPE(forward_context) c = {bias, param, threshold, &acc};
     if (!a->bias) F(constant)(bias, F(NO_BIAS));
     if (a->param && !a->param_per_unit) F(constant)(param, *(const T *)a->param);
     for (ptrdiff_t first = 0; first < outer; first += p.chunk) {
         ptrdiff_t last = outer - first < p.chunk ? outer : first + p.chunk;
         for (ptrdiff_t unit = 0; unit < units;) {
-            F(tile) t = F(make_tile)(&p, unit);
+            TYPE(tile) t = F(make_tile)(&p, unit);
             if (a->bias) c.bias = F(spread)(bias, &t, a->bias);
             if (a->param && a->param_per_unit) c.param = F(spread)(param, &t, a->param);
             F(clear)(&acc, want, t.width);
@@ -283,20 +290,20 @@ static void F(units_forward)(F(forward_rows_fn) *const *variants, T threshold, c
 
 typedef struct {
     const T *bias, *param;
-    F(positions) *acc;
-} F(backward_context);
+    TYPE(positions) *acc;
+} TYPE(backward_context);
 
 typedef struct {
     const char *g, *s;
     char *out;
     ptrdiff_t g_step, s_step, out_step;
-} F(backward_rows_at);
+} TYPE(backward_rows_at);
 
-static RF_INLINE void F(backward_rows)(T (*f)(T, T, T), int want_counts, const F(backward_context) *c,
-                                       ptrdiff_t rows, ptrdiff_t width, F(backward_rows_at) at)
+static RF_INLINE void F(backward_rows)(T (*f)(T, T, T), int want_counts, const TYPE(backward_context) *c,
+                                       ptrdiff_t rows, ptrdiff_t width, TYPE(backward_rows_at) at)
 {
     const T *bias = c->bias, *param = c->param;
-    F(positions) *acc = c->acc;
+    TYPE(positions) *acc = c->acc;
     for (ptrdiff_t row = 0; row < rows; row++) {
         const T *g = (const T *)(at.g + row * at.g_step), *s = (const T *)(at.s + row * at.s_step);
         T *out = (T *)(at.out + row * at.out_step);
@@ -313,24 +320,26 @@ static RF_INLINE void F(backward_rows)(T (*f)(T, T, T), int want_counts, const F
     }
 }
 
-typedef void F(backward_rows_fn)(const F(backward_context) *c, ptrdiff_t rows, ptrdiff_t width,
-                                 F(backward_rows_at) at);
+typedef void TYPE(backward_rows_fn)(const TYPE(backward_context) *c, ptrdiff_t rows, ptrdiff_t width,
+                                    TYPE(backward_rows_at) at);
 
-static void F(backward_chunk)(F(backward_rows_fn) *rows, const F(backward_context) *c, const F(plan) *p,
-                              const F(tile) *t, const rf_units_backward_args *a, ptrdiff_t first, ptrdiff_t last)
+static void F(backward_chunk)(TYPE(backward_rows_fn) *rows, const TYPE(backward_context) *c,
+                              const TYPE(plan) *p, const TYPE(tile) *t, const rf_units_backward_args *a,
+                              ptrdiff_t first, ptrdiff_t last)
 {
-    ptrdiff_t inner = (ptrdiff_t)p->shape.inner, offset = t->unit * inner * (ptrdiff_t)sizeof(T), n = last - first;
-    F(backward_rows_at) at = {(const char *)a->grad_output + first * a->grad_output_step + offset,
-                              (const char *)a->source + first * a->source_step + offset,
-                              (char *)a->grad_input + first * a->grad_input_step + offset,
-                              a->grad_output_step * p->adjacent,
-                              a->source_step * p->adjacent,
-                              a->grad_input_step * p->adjacent};
+    ptrdiff_t inner = (ptrdiff_t)p->shape.inner, offset = t->unit * inner * (ptrdiff_t)sizeof(T),
+              n = last - first;
+    TYPE(backward_rows_at) at = {(const char *)a->grad_output + first * a->grad_output_step + offset,
+                                 (const char *)a->source + first * a->source_step + offset,
+                                 (char *)a->grad_input + first * a->grad_input_step + offset,
+                                 a->grad_output_step * p->adjacent,
+                                 a->source_step * p->adjacent,
+                                 a->grad_input_step * p->adjacent};
     if (inner > F(WIDTH)) {
         ptrdiff_t full = inner / t->width, rest = inner % t->width, bytes = t->width * (ptrdiff_t)sizeof(T);
         for (ptrdiff_t o = 0; o < n; o++) {
-            F(backward_rows_at) run = {at.g + o * at.g_step, at.s + o * at.s_step, at.out + o * at.out_step,
-                                       bytes, bytes, bytes};
+            TYPE(backward_rows_at) run = {
+                at.g + o * at.g_step, at.s + o * at.s_step, at.out + o * at.out_step, bytes, bytes, bytes};
             rows(c, full, t->width, run);
             run.g += full * bytes;
             run.s += full * bytes;
@@ -347,24 +356,24 @@ static void F(backward_chunk)(F(backward_rows_fn) *rows, const F(backward_contex
     }
 }
 
-static void F(units_backward)(F(backward_rows_fn) *const *variants, const rf_units_backward_args *a)
+static void F(units_backward)(TYPE(backward_rows_fn) *const *variants, const rf_units_backward_args *a)
 {
     const rf_grad_counts *counts = &a->counts;
     int want_counts = counts->nonzero || counts->nonfinite;
-    F(backward_rows_fn) *rows = variants[want_counts];
+    TYPE(backward_rows_fn) *rows = variants[want_counts];
     ptrdiff_t row_bytes = (ptrdiff_t)(a->shape.units * a->shape.inner * sizeof(T));
-    F(plan) p = F(make_plan)(a->shape, a->grad_output_step == row_bytes && a->source_step == row_bytes &&
-                                           a->grad_input_step == row_bytes);
-    F(positions) acc;
+    TYPE(plan) p = F(make_plan)(a->shape, a->grad_output_step == row_bytes && a->source_step == row_bytes &&
+                                              a->grad_input_step == row_bytes);
+    TYPE(positions) acc;
     T bias[F(WIDTH)], param[F(WIDTH)];
     ptrdiff_t outer = (ptrdiff_t)a->shape.outer, units = (ptrdiff_t)a->shape.units;
-    F(backward_context) c = {bias, param, &acc};
+    TYPE(backward_context) c = {bias, param, &acc};
     if (!a->bias) F(constant)(bias, F(NO_BIAS));
     if (a->param && !a->param_per_unit) F(constant)(param, *(const T *)a->param);
     for (ptrdiff_t first = 0; first < outer; first += p.chunk) {
         ptrdiff_t last = outer - first < p.chunk ? outer : first + p.chunk;
         for (ptrdiff_t unit = 0; unit < units;) {
-            F(tile) t = F(make_tile)(&p, unit);
+            TYPE(tile) t = F(make_tile)(&p, unit);
             if (a->bias) c.bias = F(spread)(bias, &t, a->bias);
             if (a->param && a->param_per_unit) c.param = F(spread)(param, &t, a->param);
             memset(acc.sum, 0, (size_t)t.width * sizeof(double));

@@ -3,9 +3,9 @@
     python3 csrc/vector_report.py [EXTRA_FLAG ...]      CC names the compiler, which must be gcc
 
 What must be vectorised follows from the sources. In the preprocessed kernels.c, a function that hands its row's
-mathematics to a driver of loops.h or units.h (loop_2_1, forward_rows, ...) must end up with all of the driver's
-loops that are marked RF_INDEPENDENT, in vectors as wide as the instruction set has. Every row of activations.h must
-have such a function of every kind and type, so that none can drop out unseen.
+mathematics to a driver of loops.h or units.h (loop_2_1, forward_rows, ...) must end up with all loops of the
+driver that are marked RF_INDEPENDENT, in vectors as wide as the instruction set has. Every row of activations.h
+must have such a function of every kind and type, so that none can drop out unseen.
 """
 
 import os
@@ -27,12 +27,12 @@ TYPES = ["f32", "f64"]
 
 
 def output_of(command, **options):
-    """What a command prints; an exception if it fails."""
+    """Return what a command prints; an exception if it fails."""
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, **options).stdout
 
 
 def compiler():
-    """The command that CC names, if it is gcc."""
+    """Return the command that CC names, if it is gcc."""
     cc = os.environ.get("CC", "gcc").split()
     macros = output_of([*cc, "-dM", "-E", "-"], input="")
     if "__clang__" in macros or "__GNUC__" not in macros:
@@ -46,9 +46,8 @@ def instruction_sets():
     common = flags.pop("all")
     if platform.machine().lower() not in ("x86_64", "amd64"):
         flags = {}
-    return {
-        name: f"{common} -DRF_ISA={name} {own}".split() for name, own in {"baseline": "", **flags}.items()
-    }
+    flags = {"baseline": "", **flags}
+    return {name: f"{common} -DRF_ISA={name} {own}".split() for name, own in flags.items()}
 
 
 def rows_of_the_table():
@@ -78,7 +77,7 @@ def expected_loops(source):
 
 
 def vectorised_loops(dump, width):
-    """Places of the loops in each function that use vectors of `width` bytes, from a dump of gcc's vectoriser.
+    """Places of the loops in each function that use vectors of `width` bytes, from a dump of the vectoriser.
 
     A place may come up twice: gcc splits a loop by a condition that does not change in it.
     """
@@ -92,24 +91,15 @@ def vectorised_loops(dump, width):
 
 
 def shortfalls(cc, name, flags, extra):
-    """({function: loops expected}, {function: what is wrong with it}) for an instruction set."""
+    """Return {function: loops expected} and {function: what is wrong with it} for an instruction set."""
     width = VECTOR_BYTES[name]
     command = [*cc, *flags, str(HERE / "kernels.c")]
     expected = expected_loops(output_of([*command, "-E", "-P"]))
     with tempfile.TemporaryDirectory() as folder:
         dump = Path(folder, "vectoriser")
         # equal functions (of leaky_relu and prelu) would be merged into one
-        output_of(
-            [
-                *command,
-                "-c",
-                "-o",
-                f"{folder}/o",
-                "-fno-ipa-icf",
-                f"-fdump-tree-vect-optimized={dump}",
-                *extra,
-            ]
-        )
+        options = ["-c", f"-o{folder}/o", "-fno-ipa-icf", f"-fdump-tree-vect-optimized={dump}", *extra]
+        output_of([*command, *options])
         # with the vectoriser switched off there is no dump
         found = vectorised_loops(dump.read_text() if dump.exists() else "", width)
     wrong = {

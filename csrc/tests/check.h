@@ -30,8 +30,8 @@ void put(rf_dtype dtype, void *numbers, size_t i, long double value);
 long double rounded(rf_dtype dtype, long double value);
 /* Index of the first two that differ as integers, all NaNs being one; n if there are none. */
 size_t first_difference(rf_dtype dtype, const void *a, const void *b, size_t n);
-/* Distance from the exact result in ULP of the exact result, subnormals included. Infinity counts as the first
- * number past the largest; 0 where both are NaN. */
+/* Distance from the exact result in ULP of the exact result, subnormals included. Infinity counts as the
+ * first number past the largest; 0 where both are NaN. */
 long double ulp_error(rf_dtype dtype, long double got, long double exact);
 
 /* ---- memory */
@@ -47,8 +47,8 @@ void free_buffer(buffer *b);
 
 /* ---- samples, the same in every run */
 
-/* Numbers of all kinds: every third is special (zeros, infinities, NaN, limits, bends), the others of all magnitudes
- * and evenly spread over where activations bend and vanish. */
+/* Numbers of all kinds: every third is special (zeros, infinities, NaN, limits, bends), the others of all
+ * magnitudes and evenly spread over where activations bend and vanish. */
 void sample_inputs(rf_dtype dtype, void *x, size_t n);
 /* Finite gradients of both signs over 60 binades, some of them 0. */
 void sample_gradients(rf_dtype dtype, void *g, size_t n);

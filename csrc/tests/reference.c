@@ -6,7 +6,8 @@
 
 typedef long double real;
 
-static const real SELU_ALPHA = 1.6732632423543772848170429916717L, SELU_SCALE = 1.0507009873554804934193349852946L;
+static const real SELU_ALPHA = 1.6732632423543772848170429916717L,
+                  SELU_SCALE = 1.0507009873554804934193349852946L;
 
 /* No formula cancels, and none overflows where long double is no wider than double. */
 static real logistic(real x) { return x > 0 ? 1 / (1 + expl(-x)) : expl(x) / (1 + expl(x)); }

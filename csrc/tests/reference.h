@@ -11,7 +11,7 @@ typedef struct {
     long double (*slope_from_y)(long double y, long double param); /* the same, told by the output */
     at_nan at_nan;                                                 /* the gradient where x is NaN */
     int n_params;                                                  /* 1 where there is no parameter */
-    long double params[4];                                         /* to test with; from y: those not negative */
+    long double params[4]; /* to test with; from y, those that are not negative */
 } reference;
 
 /* The reference of a row of the table, or NULL. */

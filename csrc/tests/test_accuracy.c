@@ -1,4 +1,4 @@
-/* Every row against libm in long double, on every instruction set: errors in ULP, special values, derivatives. */
+/* Every row against libm in long double, on every instruction set: errors in ULP, special values, slopes. */
 #include "check.h"
 #include "kernels.h"
 #include "reference.h"
@@ -13,18 +13,19 @@ typedef struct {
     double data[N];
 } numbers; /* of either type */
 
-/* Bounds in ULP, forward and backward. Where long double is double the reference itself is half an ULP off. */
+/* In ULP, forward and backward. Where long double is double the reference itself is half an ULP off. */
 static const long double BOUND[RF_N_DTYPES][RF_N_DIRECTIONS] = {{1, 2}, {2, 2}};
 static const long double SLACK = LDBL_MANT_DIG > 53 ? 0 : 1;
 
-static rf_status run(rf_activation row, rf_direction direction, rf_dtype dtype, size_t n, const void *g, const void *x,
-                     const void *param, void *out)
+static rf_status run(rf_activation row, rf_direction direction, rf_dtype dtype, size_t n, const void *g,
+                     const void *x, const void *param, void *out)
 {
     return direction == RF_FORWARD ? rf_forward(row, dtype, n, x, param, out)
                                    : rf_backward(row, dtype, n, g, x, param, out);
 }
 
-static long double exact(const reference *ref, rf_direction direction, long double g, long double x, long double param)
+static long double exact(const reference *ref, rf_direction direction, long double g, long double x,
+                         long double param)
 {
     if (direction == RF_FORWARD) return ref->value(x, param);
     if (isnan(x)) return ref->at_nan == GIVES_G ? g : ref->at_nan == GIVES_SLOPE_TIMES_G ? param * g : x;
@@ -32,7 +33,8 @@ static long double exact(const reference *ref, rf_direction direction, long doub
 }
 
 /* With g = 1 and with sampled g. The exact results are computed once, the kernels run on every ISA. */
-static void errors_stay_within_their_bounds(rf_activation row, rf_dtype dtype, rf_direction direction, int ones)
+static void errors_stay_within_their_bounds(rf_activation row, rf_dtype dtype, rf_direction direction,
+                                            int ones)
 {
     static numbers x, g, got;
     static long double want[N];
@@ -44,7 +46,8 @@ static void errors_stay_within_their_bounds(rf_activation row, rf_dtype dtype, r
         long double param = rounded(dtype, ref->params[p]);
         double given[1];
         put(dtype, given, 0, param);
-        for (size_t i = 0; i < N; i++) want[i] = exact(ref, direction, get(dtype, &g, i), get(dtype, &x, i), param);
+        for (size_t i = 0; i < N; i++)
+            want[i] = exact(ref, direction, get(dtype, &g, i), get(dtype, &x, i), param);
         FOR_EACH_ISA(isa) {
             long double most = 0;
             size_t worst = 0;
@@ -54,8 +57,8 @@ static void errors_stay_within_their_bounds(rf_activation row, rf_dtype dtype, r
                 if (error > most) most = error, worst = i;
             }
             const char *way = direction == RF_FORWARD ? "forward" : ones ? "backward, g = 1" : "backward";
-            note("%-11s %-7s %-8s param %-8Lg %-15s %6.3Lf ULP at %La\n", ref->name, dtype_name(dtype), isa, param,
-                 way, most, get(dtype, &x, worst));
+            note("%-11s %-7s %-8s param %-8Lg %-15s %6.3Lf ULP at %La\n", ref->name, dtype_name(dtype), isa,
+                 param, way, most, get(dtype, &x, worst));
             check(most <= BOUND[dtype][direction] + SLACK,
                   "%s %s %s %s, param %Lg: %Lg ULP at x %La, g %La: got %La, exact %La", isa, ref->name,
                   dtype_name(dtype), way, param, most, get(dtype, &x, worst), get(dtype, &g, worst),
@@ -88,7 +91,7 @@ static void fma_instruction_sets_give_the_same_bits(rf_activation row, rf_dtype 
     }
 }
 
-/* What DESIGN-level promises say of single points; value and gradient with g = 2. Zeros are compared with sign. */
+/* What is promised of single points: the value, and the gradient for g = 2. Zeros are compared with sign. */
 static const struct {
     const char *name;
     double param, x, value, gradient;
@@ -139,42 +142,49 @@ static int same_point(rf_dtype dtype, long double got, long double want)
 {
     if (isnan(want)) return isnan(got);
     /* some stand in the table rounded to double; the errors of others are checked above */
-    if (want != 0) return got == rounded(dtype, want) || fabsl(got - want) <= 1e-6L * fabsl(want) * !isinf(want);
+    if (want != 0)
+        return got == rounded(dtype, want) || fabsl(got - want) <= 1e-6L * fabsl(want) * !isinf(want);
     return got == 0 && signbit(got) == signbit(want);
 }
 
 static void special_values_are_the_promised_ones(void)
 {
-    FOR_EACH_ISA(isa) FOR_EACH_DTYPE(dtype) for (size_t i = 0; i < LENGTH_OF(points); i++) {
-        rf_activation row = rf_activation_by_name(points[i].name);
-        double x[1], g[1], param[1], y[1], gx[1];
-        put(dtype, x, 0, points[i].x);
-        put(dtype, g, 0, 2);
-        put(dtype, param, 0, points[i].param);
-        rf_forward(row, dtype, 1, x, param, y);
-        rf_backward(row, dtype, 1, g, x, param, gx);
-        check(same_point(dtype, get(dtype, y, 0), points[i].value), "%s %s: %s(%g), param %g, is %Lg, expected %g", isa,
-              dtype_name(dtype), points[i].name, points[i].x, points[i].param, get(dtype, y, 0), points[i].value);
-        check(same_point(dtype, get(dtype, gx, 0), points[i].gradient),
-              "%s %s: gradient of %s at %g, param %g, for g = 2 is %Lg, expected %g", isa, dtype_name(dtype),
-              points[i].name, points[i].x, points[i].param, get(dtype, gx, 0), points[i].gradient);
-    }
+    FOR_EACH_ISA(isa)
+        FOR_EACH_DTYPE(dtype)
+            for (size_t i = 0; i < LENGTH_OF(points); i++) {
+                rf_activation row = rf_activation_by_name(points[i].name);
+                double x[1], g[1], param[1], y[1], gx[1];
+                put(dtype, x, 0, points[i].x);
+                put(dtype, g, 0, 2);
+                put(dtype, param, 0, points[i].param);
+                rf_forward(row, dtype, 1, x, param, y);
+                rf_backward(row, dtype, 1, g, x, param, gx);
+                check(same_point(dtype, get(dtype, y, 0), points[i].value),
+                      "%s %s: %s(%g), param %g, is %Lg, expected %g", isa, dtype_name(dtype), points[i].name,
+                      points[i].x, points[i].param, get(dtype, y, 0), points[i].value);
+                check(same_point(dtype, get(dtype, gx, 0), points[i].gradient),
+                      "%s %s: gradient of %s at %g, param %g, for g = 2 is %Lg, expected %g", isa,
+                      dtype_name(dtype), points[i].name, points[i].x, points[i].param, get(dtype, gx, 0),
+                      points[i].gradient);
+            }
 }
 
 /* Where the derivative is 0 by definition, even an infinite gradient stops. */
 static void silenced_gradients_are_zero(void)
 {
     static const char *const silent[] = {"relu", "leaky_relu", "prelu"};
-    FOR_EACH_ISA(isa) for (size_t i = 0; i < LENGTH_OF(silent); i++) {
-        double g = INFINITY, x = -1, slope = 0, gx = 1;
-        rf_backward(rf_activation_by_name(silent[i]), RF_FLOAT64, 1, &g, &x, &slope, &gx);
-        check(gx == 0, "%s %s: a silenced infinite gradient became %g", isa, silent[i], gx);
-    }
+    FOR_EACH_ISA(isa)
+        for (size_t i = 0; i < LENGTH_OF(silent); i++) {
+            double g = INFINITY, x = -1, slope = 0, gx = 1;
+            rf_backward(rf_activation_by_name(silent[i]), RF_FLOAT64, 1, &g, &x, &slope, &gx);
+            check(gx == 0, "%s %s: a silenced infinite gradient became %g", isa, silent[i], gx);
+        }
 }
 
 /* ---- derivatives against a central difference of the value, both in long double */
 
-static long double difference(const reference *ref, long double x, long double p, long double dx, long double dp)
+static long double difference(const reference *ref, long double x, long double p, long double dx,
+                              long double dp)
 {
     return (ref->value(x + dx, p + dp) - ref->value(x - dx, p - dp)) / (2 * (dx + dp));
 }
@@ -193,8 +203,13 @@ static void gradients_are_the_derivative(rf_activation row)
             rf_backward(row, RF_FLOAT64, 1, &g, &x, &param, &gx);
             worst = fmax(worst, (double)fabsl(gx - want));
 
-            rf_units_backward_args from_y = {.activation = row, .dtype = RF_FLOAT64, .shape = {1, 1, 1},
-                                             .grad_output = &g, .source = &y, .source_is_y = 1, .grad_input = &gy,
+            rf_units_backward_args from_y = {.activation = row,
+                                             .dtype = RF_FLOAT64,
+                                             .shape = {1, 1, 1},
+                                             .grad_output = &g,
+                                             .source = &y,
+                                             .source_is_y = 1,
+                                             .grad_input = &gy,
                                              .param = info->n_params ? &param : NULL};
             rf_units_backward(&from_y);
             if (param >= 0) worst_y = fmax(worst_y, (double)fabsl(gy - want));
@@ -206,18 +221,21 @@ static void gradients_are_the_derivative(rf_activation row)
                 worst_param = fmax(worst_param, (double)fabsl(gp - difference(ref, x, param, 0, step)));
             }
         }
-        check(worst < tolerance, "%s, param %g: backward is %g off the central difference", info->name, param, worst);
-        check(worst_y < tolerance, "%s, param %g: backward from y is %g off the central difference", info->name, param,
-              worst_y);
-        check(worst_param < tolerance, "%s, param %g: the parameter's gradient is %g off the central difference",
-              info->name, param, worst_param);
+        check(worst < tolerance, "%s, param %g: backward is %g off the central difference", info->name, param,
+              worst);
+        check(worst_y < tolerance, "%s, param %g: backward from y is %g off the central difference",
+              info->name, param, worst_y);
+        check(worst_param < tolerance,
+              "%s, param %g: the parameter's gradient is %g off the central difference", info->name, param,
+              worst_param);
     }
 }
 
 void test_accuracy(void)
 {
     FOR_EACH_ROW(row) {
-        if (!check(reference_of(rf_info(row)->name) != NULL, "%s has no reference in reference.c", rf_info(row)->name))
+        if (!check(reference_of(rf_info(row)->name) != NULL, "%s has no reference in reference.c",
+                   rf_info(row)->name))
             exit(1);
         FOR_EACH_DTYPE(dtype) {
             errors_stay_within_their_bounds(row, dtype, RF_FORWARD, 0);
@@ -228,8 +246,10 @@ void test_accuracy(void)
         }
         FOR_EACH_ISA(isa) gradients_are_the_derivative(row);
         int points_of_row = 0;
-        for (size_t i = 0; i < LENGTH_OF(points); i++) points_of_row += !strcmp(points[i].name, rf_info(row)->name);
-        check(points_of_row >= 5, "%s has %d special points in test_accuracy.c", rf_info(row)->name, points_of_row);
+        for (size_t i = 0; i < LENGTH_OF(points); i++)
+            points_of_row += !strcmp(points[i].name, rf_info(row)->name);
+        check(points_of_row >= 5, "%s has %d special points in test_accuracy.c", rf_info(row)->name,
+              points_of_row);
     }
     special_values_are_the_promised_ones();
     silenced_gradients_are_zero();

@@ -1,5 +1,5 @@
-/* The elementwise loops: whatever the length, offset and stride, they give what they give for one element at a time
- * (test_accuracy.c says what that is), and touch nothing else. */
+/* The elementwise loops: whatever the length, offset and stride, they give what they give for one element at
+ * a time (test_accuracy.c says what that is), and touch nothing else. */
 #include "check.h"
 #include "kernels.h"
 #include "reference.h"
@@ -36,12 +36,13 @@ static const struct {
     enum { APART, INTO_X, INTO_G } out;
     const char *name;
 } modes[] = {
-    {RF_FORWARD, APART, "forward"},         {RF_FORWARD, INTO_X, "forward in place"},
-    {RF_BACKWARD, APART, "backward"},       {RF_BACKWARD, INTO_X, "backward into x"},
+    {RF_FORWARD, APART, "forward"},           {RF_FORWARD, INTO_X, "forward in place"},
+    {RF_BACKWARD, APART, "backward"},         {RF_BACKWARD, INTO_X, "backward into x"},
     {RF_BACKWARD, INTO_G, "backward into g"},
 };
 
-static rf_status run(const samples *s, rf_direction direction, size_t n, const char *g, const char *x, char *out)
+static rf_status run(const samples *s, rf_direction direction, size_t n, const char *g, const char *x,
+                     char *out)
 {
     return direction == RF_FORWARD ? rf_forward(s->row, s->dtype, n, x, s->param, out)
                                    : rf_backward(s->row, s->dtype, n, g, x, s->param, out);
@@ -62,11 +63,12 @@ static void contiguous(const samples *s, const char *isa, size_t n, const size_t
     rf_status status = run(s, modes[mode].direction, n, g.data, x.data, out->data);
     size_t wrong = first_difference(s->dtype, out->data, want.data, n);
     int kept = canaries_alive(&x) && canaries_alive(&g) && canaries_alive(&apart) &&
-               (out == &x || !memcmp(x.data, given_x, x.bytes)) && (out == &g || !memcmp(g.data, given_g, g.bytes));
+               (out == &x || !memcmp(x.data, given_x, x.bytes)) &&
+               (out == &g || !memcmp(g.data, given_g, g.bytes));
     check(status == RF_OK && wrong == n && kept,
           "%s %s %s %s, %zu elements, offsets %zu and %zu: status %d, first wrong element %zu, %s", isa,
-          rf_info(s->row)->name, dtype_name(s->dtype), modes[mode].name, n, offset[0], offset[1], (int)status, wrong,
-          kept ? "the rest untouched" : "wrote elsewhere");
+          rf_info(s->row)->name, dtype_name(s->dtype), modes[mode].name, n, offset[0], offset[1], (int)status,
+          wrong, kept ? "the rest untouched" : "wrote elsewhere");
     free_buffer(&x);
     free_buffer(&g);
     free_buffer(&apart);
@@ -80,13 +82,13 @@ static const ptrdiff_t strided_lengths[] = {0, 1, 5, 255, 256, 257, 520};
 static const struct {
     ptrdiff_t in[2], param, out[2];
 } strides[] = {
-    {{1, 1}, 0, {1, 1}},  {{1, 1}, 1, {1, 1}},   {{1, 1}, 2, {1, 1}},   {{2, 1}, 0, {1, 1}},
-    {{1, 2}, 0, {1, 1}},  {{1, 1}, 0, {2, 1}},   {{1, 1}, 0, {1, 2}},   {{2, 2}, 2, {2, 2}},
-    {{1, 0}, 0, {1, 1}},  {{0, 1}, 0, {1, 1}},   {{0, 0}, 0, {1, 1}},   {{-1, 1}, 0, {1, 1}},
-    {{1, -1}, 1, {1, 1}}, {{1, 1}, 0, {-1, 1}},  {{1, 1}, -1, {1, -2}}, {{-2, -1}, 1, {-2, 1}},
+    {{1, 1}, 0, {1, 1}},  {{1, 1}, 1, {1, 1}},  {{1, 1}, 2, {1, 1}},   {{2, 1}, 0, {1, 1}},
+    {{1, 2}, 0, {1, 1}},  {{1, 1}, 0, {2, 1}},  {{1, 1}, 0, {1, 2}},   {{2, 2}, 2, {2, 2}},
+    {{1, 0}, 0, {1, 1}},  {{0, 1}, 0, {1, 1}},  {{0, 0}, 0, {1, 1}},   {{-1, 1}, 0, {1, 1}},
+    {{1, -1}, 1, {1, 1}}, {{1, 1}, 0, {-1, 1}}, {{1, 1}, -1, {1, -2}}, {{-2, -1}, 1, {-2, 1}},
 };
 
-/* Memory for n elements `step` apart, holding `numbers` where they are given. Returns where the first stands. */
+/* Memory for n elements `step` apart, holding `numbers` where they are given; where the first one stands. */
 static char *strided_array(buffer *b, const samples *s, const double *numbers, ptrdiff_t n, ptrdiff_t step)
 {
     *b = make_buffer(s->dtype, (size_t)(labs(step) * n + 1), 1);
@@ -125,7 +127,8 @@ static void strided(const samples *s, const char *isa, rf_direction direction, p
         }
     }
     for (int a = 0; a < n_args; a++) {
-        for (size_t k = 0; k < memory[a].bytes && a >= n_in; k++) kept &= (unsigned char)memory[a].data[k] == 0xA5;
+        for (size_t k = 0; k < memory[a].bytes && a >= n_in; k++)
+            kept &= (unsigned char)memory[a].data[k] == 0xA5;
         kept &= canaries_alive(&memory[a]);
         free_buffer(&memory[a]);
     }
@@ -143,8 +146,9 @@ static void the_gradient_of_the_parameter_is_exact(const samples *s, const char 
     for (size_t i = 0; i < N; i++) {
         long double x = get(s->dtype, s->x, i), g = get(s->dtype, s->g, i), got = get(s->dtype, gp, i);
         long double want = x > 0 ? 0 : rounded(s->dtype, g * x);
-        if (!check(ulp_error(s->dtype, got, want) == 0, "%s %s %s: gradient of the parameter at x %La, g %La is %La",
-                   isa, rf_info(s->row)->name, dtype_name(s->dtype), x, g, got))
+        if (!check(ulp_error(s->dtype, got, want) == 0,
+                   "%s %s %s: gradient of the parameter at x %La, g %La is %La", isa, rf_info(s->row)->name,
+                   dtype_name(s->dtype), x, g, got))
             return;
     }
 }
@@ -152,17 +156,20 @@ static void the_gradient_of_the_parameter_is_exact(const samples *s, const char 
 void test_elementwise(void)
 {
     static samples s;
-    FOR_EACH_ROW(row) FOR_EACH_DTYPE(dtype) FOR_EACH_ISA(isa) {
-        const rf_activation_info *info = rf_info(row);
-        fill(&s, row, dtype, reference_of(info->name)->params[0]);
-        for (size_t n = 0; n < LENGTH_OF(lengths); n++)
-            for (size_t o = 0; o < LENGTH_OF(offsets); o++)
-                for (size_t mode = 0; mode < LENGTH_OF(modes); mode++) contiguous(&s, isa, lengths[n], offsets[o], mode);
-        for (size_t n = 0; n < LENGTH_OF(strided_lengths); n++)
-            for (size_t i = 0; i < LENGTH_OF(strides); i++) {
-                strided(&s, isa, RF_FORWARD, strided_lengths[n], i);
-                strided(&s, isa, RF_BACKWARD, strided_lengths[n], i);
+    FOR_EACH_ROW(row)
+        FOR_EACH_DTYPE(dtype)
+            FOR_EACH_ISA(isa) {
+                const rf_activation_info *info = rf_info(row);
+                fill(&s, row, dtype, reference_of(info->name)->params[0]);
+                for (size_t n = 0; n < LENGTH_OF(lengths); n++)
+                    for (size_t o = 0; o < LENGTH_OF(offsets); o++)
+                        for (size_t mode = 0; mode < LENGTH_OF(modes); mode++)
+                            contiguous(&s, isa, lengths[n], offsets[o], mode);
+                for (size_t n = 0; n < LENGTH_OF(strided_lengths); n++)
+                    for (size_t i = 0; i < LENGTH_OF(strides); i++) {
+                        strided(&s, isa, RF_FORWARD, strided_lengths[n], i);
+                        strided(&s, isa, RF_BACKWARD, strided_lengths[n], i);
+                    }
+                if (info->n_gradients == 2) the_gradient_of_the_parameter_is_exact(&s, isa);
             }
-        if (info->n_gradients == 2) the_gradient_of_the_parameter_is_exact(&s, isa);
-    }
 }

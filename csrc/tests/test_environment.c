@@ -1,5 +1,5 @@
-/* The caller's floating-point environment: rounding mode, flush-to-zero and unmasked exceptions do not change a bit of
- * the results, and control word and flags are the same after a call as before. */
+/* The caller's floating-point environment: rounding mode, flush-to-zero and unmasked exceptions do not change
+ * a bit of the results, and control word and flags are the same after a call as before. */
 #if defined(__GLIBC__) || defined(__linux__)
 #define _GNU_SOURCE /* feenableexcept */
 #endif
@@ -30,7 +30,7 @@ typedef struct {
 
 /* ---- environments */
 
-static void nothing(void) { }
+static void nothing(void) {}
 static void round_up(void) { fesetround(FE_UPWARD); }
 static void round_down(void) { fesetround(FE_DOWNWARD); }
 static void round_to_zero(void) { fesetround(FE_TOWARDZERO); }
@@ -46,11 +46,8 @@ static const struct {
     const char *name;
     void (*enter)(void);
 } environments[] = {
-    {"the default environment", nothing},
-    {"rounding up", round_up},
-    {"rounding down", round_down},
-    {"rounding to zero", round_to_zero},
-    {"all flags raised", raise_flags},
+    {"the default environment", nothing}, {"rounding up", round_up},         {"rounding down", round_down},
+    {"rounding to zero", round_to_zero},  {"all flags raised", raise_flags},
 #if defined(__x86_64__)
     {"flushing to zero", flush_to_zero},
 #endif
@@ -81,7 +78,8 @@ static int same_state(state a, state b)
 
 /* ---- the calls */
 
-static const char *const calls[] = {"rf_forward", "rf_backward", "rf_run", "rf_units_forward", "rf_units_backward"};
+static const char *const calls[] = {"rf_forward", "rf_backward", "rf_run", "rf_units_forward",
+                                    "rf_units_backward"};
 
 static void call(size_t which, const inputs *in, results *r)
 {
@@ -98,18 +96,32 @@ static void call(size_t which, const inputs *in, results *r)
         break;
     }
     case 3: {
-        rf_units_forward_args args = {.activation = in->row, .dtype = in->dtype, .shape = shape, .z = in->x,
-                                      .z_step = step, .y = r->units_y, .y_step = step, .bias = in->bias,
+        rf_units_forward_args args = {.activation = in->row,
+                                      .dtype = in->dtype,
+                                      .shape = shape,
+                                      .z = in->x,
+                                      .z_step = step,
+                                      .y = r->units_y,
+                                      .y_step = step,
+                                      .bias = in->bias,
                                       .param = param,
                                       .counts = {r->active, r->nonfinite, r->max, r->min, r->sum_abs}};
         rf_units_forward(&args);
         break;
     }
     default: {
-        rf_units_backward_args args = {.activation = in->row, .dtype = in->dtype, .shape = shape,
-                                       .grad_output = in->g, .grad_output_step = step, .source = in->x,
-                                       .source_step = step, .grad_input = r->units_gz, .grad_input_step = step,
-                                       .bias = in->bias, .param = param, .bias_grad = r->bias_grad,
+        rf_units_backward_args args = {.activation = in->row,
+                                       .dtype = in->dtype,
+                                       .shape = shape,
+                                       .grad_output = in->g,
+                                       .grad_output_step = step,
+                                       .source = in->x,
+                                       .source_step = step,
+                                       .grad_input = r->units_gz,
+                                       .grad_input_step = step,
+                                       .bias = in->bias,
+                                       .param = param,
+                                       .bias_grad = r->bias_grad,
                                        .counts = {r->nonzero, r->nonfinite}};
         rf_units_backward(&args);
     }
@@ -130,9 +142,11 @@ static void the_environment_neither_matters_nor_changes(const inputs *in, const 
         call(which, in, &got);
         state left = state_now();
         fesetenv(&before);
-        check(same_state(entered, left), "%s %s %s: %s in %s left rounding %d, flags %x, control %x; they were %d, %x, %x",
-              isa, rf_info(in->row)->name, dtype_name(in->dtype), calls[which], environments[e].name, left.rounding,
-              (unsigned)left.flags, left.control, entered.rounding, (unsigned)entered.flags, entered.control);
+        check(same_state(entered, left),
+              "%s %s %s: %s in %s left rounding %d, flags %x, control %x; they were %d, %x, %x", isa,
+              rf_info(in->row)->name, dtype_name(in->dtype), calls[which], environments[e].name,
+              left.rounding, (unsigned)left.flags, left.control, entered.rounding, (unsigned)entered.flags,
+              entered.control);
         check(memcmp(&got, &want, sizeof got) == 0, "%s %s %s: %s gave other results in %s", isa,
               rf_info(in->row)->name, dtype_name(in->dtype), calls[which], environments[e].name);
     }
@@ -140,15 +154,17 @@ static void the_environment_neither_matters_nor_changes(const inputs *in, const 
 
 void test_environment(void)
 {
-    FOR_EACH_ROW(row) FOR_EACH_DTYPE(dtype) {
-        static inputs in;
-        in = (inputs){.row = row, .dtype = dtype};
-        put(dtype, in.param, 0, reference_of(rf_info(row)->name)->params[0]);
-        sample_inputs(dtype, in.x, N); /* overflow, underflow, NaN and inexact results: every flag has a reason */
-        sample_gradients(dtype, in.g, N);
-        sample_gradients(dtype, in.bias, UNITS);
-        FOR_EACH_ISA(isa)
-        for (size_t which = 0; which < LENGTH_OF(calls); which++)
-            the_environment_neither_matters_nor_changes(&in, isa, which);
-    }
+    FOR_EACH_ROW(row)
+        FOR_EACH_DTYPE(dtype) {
+            static inputs in;
+            in = (inputs){.row = row, .dtype = dtype};
+            put(dtype, in.param, 0, reference_of(rf_info(row)->name)->params[0]);
+            sample_inputs(dtype, in.x,
+                          N); /* overflow, underflow, NaN and inexact results: every flag has a reason */
+            sample_gradients(dtype, in.g, N);
+            sample_gradients(dtype, in.bias, UNITS);
+            FOR_EACH_ISA(isa)
+                for (size_t which = 0; which < LENGTH_OF(calls); which++)
+                    the_environment_neither_matters_nor_changes(&in, isa, which);
+        }
 }

@@ -25,12 +25,13 @@ int main()
     back.source = x;
     back.grad_input = gx;
 
-    const bool right = rf_info(relu)->n_params == 0 && rf_forward(relu, RF_FLOAT32, 3, x, NULL, y) == RF_OK && y[0] == 0 &&
-                       y[2] == 2 && rf_backward(relu, RF_FLOAT32, 3, ones, x, NULL, gx) == RF_OK && gx[2] == 1 &&
+    const bool right = rf_info(relu)->n_params == 0 && rf_forward(relu, RF_FLOAT32, 3, x, NULL, y) == RF_OK &&
+                       y[0] == 0 && y[2] == 2 &&
+                       rf_backward(relu, RF_FLOAT32, 3, ones, x, NULL, gx) == RF_OK && gx[2] == 1 &&
                        rf_units_forward(&count) == RF_OK && active[0] == 0 && active[2] == 1 &&
-                       rf_units_backward(&back) == RF_OK && gx[0] == 0 && rf_isa_available(0) && rf_isa_known(0) &&
-                       rf_isa_use(rf_isa_active()) == RF_OK && rf_isa_environment() == RF_OK &&
-                       std::strcmp(rf_strerror(RF_OK), "ok") == 0;
+                       rf_units_backward(&back) == RF_OK && gx[0] == 0 && rf_isa_available(0) &&
+                       rf_isa_known(0) && rf_isa_use(rf_isa_active()) == RF_OK &&
+                       rf_isa_environment() == RF_OK && std::strcmp(rf_strerror(RF_OK), "ok") == 0;
     std::puts(right ? "C++11: 1 passed, 0 failed" : "C++11: 0 passed, 1 failed");
     return !right;
 }

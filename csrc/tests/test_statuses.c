@@ -1,5 +1,5 @@
-/* What is refused is refused with its status and nothing is written; what looks odd but is allowed is not refused.
- * Also the table of activations, instruction sets and messages as a caller sees them. */
+/* What is refused is refused with its status and nothing is written; what looks odd but is allowed is not
+ * refused. Also the table of activations, instruction sets and messages as a caller sees them. */
 #if !defined(__APPLE__)
 #define _POSIX_C_SOURCE 200112L /* setenv */
 #endif
@@ -99,19 +99,34 @@ static void elementwise_calls(void)
 
 static rf_units_forward_args good_forward(void)
 {
-    return (rf_units_forward_args){.activation = rf_activation_by_name("prelu"), .dtype = RF_FLOAT64,
-                                   .shape = {OUTER, UNITS, INNER}, .z = m.z, .z_step = STEP, .y = m.out,
-                                   .y_step = STEP, .bias = m.bias, .param = m.param, .param_per_unit = 1,
+    return (rf_units_forward_args){.activation = rf_activation_by_name("prelu"),
+                                   .dtype = RF_FLOAT64,
+                                   .shape = {OUTER, UNITS, INNER},
+                                   .z = m.z,
+                                   .z_step = STEP,
+                                   .y = m.out,
+                                   .y_step = STEP,
+                                   .bias = m.bias,
+                                   .param = m.param,
+                                   .param_per_unit = 1,
                                    .counts = {m.active, m.nonfinite, m.max, m.min, m.sum_abs}};
 }
 
 static rf_units_backward_args good_backward(void)
 {
-    return (rf_units_backward_args){.activation = rf_activation_by_name("prelu"), .dtype = RF_FLOAT64,
-                                    .shape = {OUTER, UNITS, INNER}, .grad_output = m.g, .grad_output_step = STEP,
-                                    .source = m.z, .source_step = STEP, .grad_input = m.out,
-                                    .grad_input_step = STEP, .bias = m.bias, .param = m.param,
-                                    .param_per_unit = 1, .bias_grad = m.bias_grad,
+    return (rf_units_backward_args){.activation = rf_activation_by_name("prelu"),
+                                    .dtype = RF_FLOAT64,
+                                    .shape = {OUTER, UNITS, INNER},
+                                    .grad_output = m.g,
+                                    .grad_output_step = STEP,
+                                    .source = m.z,
+                                    .source_step = STEP,
+                                    .grad_input = m.out,
+                                    .grad_input_step = STEP,
+                                    .bias = m.bias,
+                                    .param = m.param,
+                                    .param_per_unit = 1,
+                                    .bias_grad = m.bias_grad,
                                     .counts = {m.nonzero, m.nonfinite}};
 }
 
@@ -173,9 +188,10 @@ static void forward_refusals(void)
     FORWARD(RF_EOVERLAP, a.y = m.z + 1);
     FORWARD(RF_EOVERLAP, a.y = m.z + BLOCK);
     FORWARD(RF_EOVERLAP, (a.y = m.z, a.y_step = 2 * STEP));
-    FORWARD(RF_EOVERLAP, (a.z = m.z + N - BLOCK, a.z_step = -STEP, a.y = m.z));                 /* reversed */
-    FORWARD(RF_EOVERLAP, (a.z = m.z, a.y = m.z + N - BLOCK, a.y_step = -STEP));                 /* reversed */
-    FORWARD(RF_EOVERLAP, (a.z = m.out, a.z_step = a.y_step = 2 * STEP, a.y = m.out + BLOCK - 1)); /* columns */
+    FORWARD(RF_EOVERLAP, (a.z = m.z + N - BLOCK, a.z_step = -STEP, a.y = m.z)); /* reversed */
+    FORWARD(RF_EOVERLAP, (a.z = m.z, a.y = m.z + N - BLOCK, a.y_step = -STEP)); /* reversed */
+    FORWARD(RF_EOVERLAP,
+            (a.z = m.out, a.z_step = a.y_step = 2 * STEP, a.y = m.out + BLOCK - 1)); /* columns */
     FORWARD(RF_EOVERLAP, (a.z = m.out + 1, a.z_step = a.y_step = 2 * STEP, a.y = m.out + BLOCK));
     FORWARD(RF_EOVERLAP, (a.z = m.out + BLOCK, a.z_step = 0));
     FORWARD(RF_EOVERLAP, (a.z = m.out + N - 1, a.z_step = 0));
@@ -211,7 +227,8 @@ static void backward_refusals(void)
     BACKWARD(RF_EINVAL, a.grad_output_step = PTRDIFF_MIN);
     BACKWARD(RF_EINVAL, a.source_step = PTRDIFF_MAX - 7);
     BACKWARD(RF_EINVAL, a.shape.outer = SIZE_MAX);
-    BACKWARD(RF_EINVAL, (a.shape.outer = 0, a.shape.units = SIZE_MAX / 8 + 1)); /* bias_grad would be cleared */
+    BACKWARD(RF_EINVAL,
+             (a.shape.outer = 0, a.shape.units = SIZE_MAX / 8 + 1)); /* bias_grad would be cleared */
     BACKWARD(RF_EOVERLAP, a.grad_input = m.g + 1);
     BACKWARD(RF_EOVERLAP, a.grad_input = m.z + 1);
     BACKWARD(RF_EOVERLAP, (a.grad_input = m.g, a.grad_output_step = 0));
@@ -235,11 +252,12 @@ static void odd_but_allowed(void)
     GOOD_FORWARD(a.z_step = 8); /* entries that overlap each other are fine to read */
     GOOD_FORWARD((a.shape.outer = 1, a.z_step = 1, a.y_step = PTRDIFF_MIN));
     GOOD_FORWARD((a.shape.outer = 1, a.y = m.z, a.y_step = 0));
-    GOOD_FORWARD((a.z = m.out, a.z_step = a.y_step = 2 * STEP, a.y = m.out + BLOCK));            /* columns */
+    GOOD_FORWARD((a.z = m.out, a.z_step = a.y_step = 2 * STEP, a.y = m.out + BLOCK)); /* columns */
     GOOD_FORWARD((a.z = m.out + BLOCK, a.z_step = a.y_step = 2 * STEP, a.y = m.out));
-    GOOD_FORWARD((a.z = m.out + 7 * BLOCK, a.z_step = -2 * STEP, a.y_step = 2 * STEP, a.y = m.out)); /* one reversed */
+    GOOD_FORWARD(
+        (a.z = m.out + 7 * BLOCK, a.z_step = -2 * STEP, a.y_step = 2 * STEP, a.y = m.out)); /* one reversed */
     GOOD_FORWARD((a.z = m.out + BLOCK, a.z_step = 0, a.y_step = 2 * STEP, a.y = m.out));
-    GOOD_FORWARD((a.bias = m.out + BLOCK, a.y_step = 2 * STEP));                 /* between the blocks of y */
+    GOOD_FORWARD((a.bias = m.out + BLOCK, a.y_step = 2 * STEP)); /* between the blocks of y */
     GOOD_FORWARD((a.shape.outer = 0, a.z = a.y = NULL));
     GOOD_FORWARD((a.shape.units = 0, a.z = a.y = NULL));
     GOOD_FORWARD((a.shape.inner = 0, a.z = a.y = NULL));
@@ -260,7 +278,8 @@ static void an_empty_batch_overwrites_bias_grad_with_zero(void)
         rf_units_backward_args a = good_backward();
         a.shape = (rf_shape){inner ? 0 : OUTER, UNITS, (size_t)inner};
         m.nonzero[1] = 3;
-        check(rf_units_backward(&a) == RF_OK && m.bias_grad[0] == 0 && m.bias_grad[UNITS - 1] == 0 && m.nonzero[1] == 3,
+        check(rf_units_backward(&a) == RF_OK && m.bias_grad[0] == 0 && m.bias_grad[UNITS - 1] == 0 &&
+                  m.nonzero[1] == 3,
               "backward of an empty batch with inner %d: bias_grad %g, nonzero %d", inner, m.bias_grad[0],
               (int)m.nonzero[1]);
         reset();
@@ -277,13 +296,15 @@ static void every_row_describes_itself(void)
         rows++;
         check(rf_activation_by_name(info->name) == row, "%s is not found by its name", info->name);
         check(info->formula && strlen(info->formula) > 0, "%s has no formula", info->name);
-        check(info->n_params == 0 || (info->n_params == 1 && info->param_names[0]), "%s: parameter without a name", info->name);
-        check(info->n_gradients == 1 || (info->n_gradients == 2 && info->n_params == 1), "%s: %d gradients, %d parameters",
-              info->name, info->n_gradients, info->n_params);
+        check(info->n_params == 0 || (info->n_params == 1 && info->param_names[0]),
+              "%s: parameter without a name", info->name);
+        check(info->n_gradients == 1 || (info->n_gradients == 2 && info->n_params == 1),
+              "%s: %d gradients, %d parameters", info->name, info->n_gradients, info->n_params);
         check(isfinite(info->gate_value), "%s: gate at %g", info->name, info->gate_value);
     }
     check(rows >= 7 && !rf_info(rows) && !rf_info(-1), "%d rows, and then no NULL", rows);
-    check(rf_activation_by_name("rectifier") == -1 && rf_activation_by_name(NULL) == -1 && rf_activation_by_name("") == -1,
+    check(rf_activation_by_name("rectifier") == -1 && rf_activation_by_name(NULL) == -1 &&
+              rf_activation_by_name("") == -1,
           "an unknown name was found");
 }
 
@@ -294,8 +315,10 @@ static void every_status_has_a_message(void)
         const char *text = rf_strerror(statuses[i]);
         check(text && *text && !strchr(text, '\n'), "status %d: not one line", (int)statuses[i]);
         for (size_t k = 0; k < i; k++)
-            check(strcmp(text, rf_strerror(statuses[k])) != 0, "statuses %d and %d share a message", (int)statuses[i], (int)statuses[k]);
-        check(strcmp(text, rf_strerror((rf_status)99)) != 0, "status %d has the message of an unknown one", (int)statuses[i]);
+            check(strcmp(text, rf_strerror(statuses[k])) != 0, "statuses %d and %d share a message",
+                  (int)statuses[i], (int)statuses[k]);
+        check(strcmp(text, rf_strerror((rf_status)99)) != 0, "status %d has the message of an unknown one",
+              (int)statuses[i]);
     }
 }
 
@@ -308,14 +331,17 @@ static void instruction_sets_are_chosen_by_name(void)
     check(available >= 1 && known >= available, "%d instruction sets available, %d known", available, known);
     check(!rf_isa_available(-1) && !rf_isa_known(-1), "an instruction set before the first");
     check(strcmp(rf_isa_available(available - 1), "baseline") == 0, "the last one is not the baseline");
-    FOR_EACH_ISA(isa) check(strcmp(rf_isa_active(), isa) == 0, "%s was chosen, but %s is active", isa, rf_isa_active());
+    FOR_EACH_ISA(isa)
+        check(strcmp(rf_isa_active(), isa) == 0, "%s was chosen, but %s is active", isa, rf_isa_active());
     for (int i = 0; i < known; i++) {
         int can = 0;
         for (int k = 0; k < available; k++) can |= !strcmp(rf_isa_known(i), rf_isa_available(k));
         rf_isa_use("baseline");
         rf_status status = rf_isa_use(rf_isa_known(i));
-        check(status == (can ? RF_OK : RF_ENOTSUP), "rf_isa_use(\"%s\"): \"%s\"", rf_isa_known(i), rf_strerror(status));
-        check(can || !strcmp(rf_isa_active(), "baseline"), "%s was refused, but %s is active", rf_isa_known(i), rf_isa_active());
+        check(status == (can ? RF_OK : RF_ENOTSUP), "rf_isa_use(\"%s\"): \"%s\"", rf_isa_known(i),
+              rf_strerror(status));
+        check(can || !strcmp(rf_isa_active(), "baseline"), "%s was refused, but %s is active",
+              rf_isa_known(i), rf_isa_active());
     }
     rf_isa_use(best);
     check(rf_isa_use("sse9") == RF_EINVAL && rf_isa_use("") == RF_EINVAL && rf_isa_use(NULL) == RF_EINVAL,
@@ -329,7 +355,8 @@ void test_isa_cap(void)
     static const struct {
         const char *value;
         rf_status status;
-    } caps[] = {{"baseline", RF_OK}, {"avx2", RF_OK}, {"avx512", RF_OK}, {"", RF_OK}, {"sse9", RF_EINVAL}, {"AVX2", RF_EINVAL}};
+    } caps[] = {{"baseline", RF_OK}, {"avx2", RF_OK},     {"avx512", RF_OK},
+                {"", RF_OK},         {"sse9", RF_EINVAL}, {"AVX2", RF_EINVAL}};
     for (size_t i = 0; i < LENGTH_OF(caps); i++) {
         int known = 0, ok = -1;
         for (int k = 0; rf_isa_known(k); k++) known |= !strcmp(rf_isa_known(k), caps[i].value);
@@ -343,10 +370,12 @@ void test_isa_cap(void)
             while (known && strcmp(rf_isa_known(from), caps[i].value) != 0) from++;
             for (int k = 0, found = 0; known && !found; from++)
                 for (k = 0; rf_isa_available(k) && !found; k++)
-                    if (!strcmp(rf_isa_available(k), rf_isa_known(from))) want = rf_isa_available(k), found = 1;
+                    if (!strcmp(rf_isa_available(k), rf_isa_known(from)))
+                        want = rf_isa_available(k), found = 1;
             _exit(rf_isa_environment() != caps[i].status || strcmp(rf_isa_active(), want) != 0);
         }
-        check(waitpid(child, &ok, 0) == child && ok == 0, "RELU_FAST_ISA=%s is not obeyed or not judged right", caps[i].value);
+        check(waitpid(child, &ok, 0) == child && ok == 0,
+              "RELU_FAST_ISA=%s is not obeyed or not judged right", caps[i].value);
     }
 }
 

@@ -12,21 +12,39 @@
 /* Around the limits of units.h: 128 positions to a row of several entries or of one unit, 1024 to a tile. */
 static const rf_shape small_shapes[] = {
     /* inner 1: below 128 units, several entries to a row; else whole units */
-    {1, 1, 1}, {33, 1, 1}, {300, 1, 1}, {130, 3, 1}, {37, 17, 1}, {32, 64, 1}, {3, 127, 1}, {5, 128, 1},
-    {3, 1024, 1}, {9, 1025, 1}, {2, 2100, 1},
+    {1, 1, 1},
+    {33, 1, 1},
+    {300, 1, 1},
+    {130, 3, 1},
+    {37, 17, 1},
+    {32, 64, 1},
+    {3, 127, 1},
+    {5, 128, 1},
+    {3, 1024, 1},
+    {9, 1025, 1},
+    {2, 2100, 1},
     /* inner small: (unit, inner) pairs */
-    {7, 5, 3}, {4, 200, 3}, {9, 700, 3}, {3, 2, 511}, {2, 3, 1024}, {1, 1, 97},
+    {7, 5, 3},
+    {4, 200, 3},
+    {9, 700, 3},
+    {3, 2, 511},
+    {2, 3, 1024},
+    {1, 1, 97},
     /* inner large: rows of one unit */
-    {3, 2, 1025}, {2, 1, 1280}, {1, 2, 2200},
+    {3, 2, 1025},
+    {2, 1, 1280},
+    {1, 2, 2200},
 };
 /* Several chunks of 2^18 elements, the last one not full. */
 static const rf_shape large_shapes[] = {
-    {300001, 1, 1}, {90001, 3, 1}, {8229, 64, 1}, {600, 500, 1}, {300, 300, 3}, {3, 1, 300000}, {350, 2, 1025},
+    {300001, 1, 1}, {90001, 3, 1},  {8229, 64, 1},  {600, 500, 1},
+    {300, 300, 3},  {3, 1, 300000}, {350, 2, 1025},
 };
 
 enum layout { CONTIGUOUS, PADDED, BACKWARDS, SIDE_BY_SIDE, IN_PLACE, IN_PLACE_OF_SOURCE, REPEATED };
-static const char *const layout_names[] = {"contiguous", "padded",                 "backwards",         "side by side",
-                                           "in place",   "in place of the source", "one entry repeated"};
+static const char *const layout_names[] = {"contiguous",        "padded",   "backwards",
+                                           "side by side",      "in place", "in place of the source",
+                                           "one entry repeated"};
 
 /* What a pass can find out about each unit. */
 enum total { ACTIVE, NONFINITE, MAX, MIN, SUM_ABS, BIAS_GRAD, NONZERO, NONFINITE_GRADS, N_TOTALS };
@@ -53,8 +71,8 @@ typedef struct {
     rf_dtype dtype;
     rf_shape shape;
     const struct wishes *wish;
-    size_t block, n;                                      /* elements of an outer entry, and in all */
-    buffer z, g, bias, param, y, gz;                      /* as a caller has them */
+    size_t block, n;                                     /* elements of an outer entry, and in all */
+    buffer z, g, bias, param, y, gz;                     /* as a caller has them */
     double (*totals)[N_TOTALS], (*magnitudes)[N_TOTALS]; /* per unit; of sums, the sum of magnitudes */
 } unit_case;
 
@@ -66,7 +84,8 @@ static void fill_inputs(unit_case *c, int repeated)
     sample_inputs(c->dtype, c->z.data, c->n);
     sample_gradients(c->dtype, c->g.data, c->n);
     for (size_t i = 0; i < c->n; i++) /* a NaN in every sum would hide errors: in one unit of four */
-        if (unit_of(c, i) % 4 && !(fabsl(get(c->dtype, c->z.data, i)) < 1e30L)) put(c->dtype, c->z.data, i, -1.5L);
+        if (unit_of(c, i) % 4 && !(fabsl(get(c->dtype, c->z.data, i)) < 1e30L))
+            put(c->dtype, c->z.data, i, -1.5L);
     for (size_t i = c->block; i < c->n && repeated; i++) {
         put(c->dtype, c->z.data, i, get(c->dtype, c->z.data, i - c->block));
         put(c->dtype, c->g.data, i, get(c->dtype, c->g.data, i - c->block));
@@ -165,15 +184,18 @@ typedef struct {
 static arrangement arrange(const unit_case *c, enum layout layout, int count)
 {
     size_t size = dtype_size(c->dtype), outer = c->shape.outer;
-    size_t row = layout == SIDE_BY_SIDE ? (size_t)count * c->block + 2 : c->block + (layout == PADDED ? 3 : 0);
+    size_t row =
+        layout == SIDE_BY_SIDE ? (size_t)count * c->block + 2 : c->block + (layout == PADDED ? 3 : 0);
     size_t apart = layout == SIDE_BY_SIDE ? c->block : outer * row;
     ptrdiff_t step = (ptrdiff_t)(row * size);
-    arrangement a = {.memory = make_buffer(c->dtype, layout == SIDE_BY_SIDE ? outer * row : (size_t)count * apart, 1)};
+    arrangement a = {
+        .memory = make_buffer(c->dtype, layout == SIDE_BY_SIDE ? outer * row : (size_t)count * apart, 1)};
     for (int k = 0; k < count; k++) {
         a.at[k] = (view){a.memory.data + (size_t)k * apart * size, step};
         int input = k + 1 < count;
         if (layout == REPEATED && input) a.at[k].step = 0;
-        if (layout == BACKWARDS && input) a.at[k] = (view){a.at[k].first + (ptrdiff_t)(outer - 1) * step, -step};
+        if (layout == BACKWARDS && input)
+            a.at[k] = (view){a.at[k].first + (ptrdiff_t)(outer - 1) * step, -step};
     }
     if (layout == IN_PLACE) a.at[count - 1] = a.at[0];
     if (layout == IN_PLACE_OF_SOURCE) a.at[count - 1] = a.at[1];
@@ -183,11 +205,13 @@ static arrangement arrange(const unit_case *c, enum layout layout, int count)
 static void copy_blocks(const unit_case *c, view to, const char *c_order)
 {
     size_t bytes = c->block * dtype_size(c->dtype);
-    for (size_t o = 0; o < c->shape.outer; o++) memcpy(to.first + (ptrdiff_t)o * to.step, c_order + o * bytes, bytes);
+    for (size_t o = 0; o < c->shape.outer; o++)
+        memcpy(to.first + (ptrdiff_t)o * to.step, c_order + o * bytes, bytes);
 }
 
 /* The memory is as it was before, but for the output (where there is one), which is as expected. */
-static int only_the_output_changed(const unit_case *c, const arrangement *a, buffer *before, view out, const char *want)
+static int only_the_output_changed(const unit_case *c, const arrangement *a, buffer *before, view out,
+                                   const char *want)
 {
     view expected = {before->data + (out.first - a->memory.data), out.step};
     if (want) copy_blocks(c, expected, want);
@@ -206,7 +230,10 @@ static buffer copy_of(const unit_case *c, const buffer *b)
 
 /* ---- the totals that a pass fills */
 
-static int is_count(enum total t) { return t == ACTIVE || t == NONFINITE || t == NONZERO || t == NONFINITE_GRADS; }
+static int is_count(enum total t)
+{
+    return t == ACTIVE || t == NONFINITE || t == NONZERO || t == NONFINITE_GRADS;
+}
 
 /* What stands there before the call. */
 static double seed(enum total t, size_t u)
@@ -218,7 +245,7 @@ static double seed(enum total t, size_t u)
 
 static void make_totals(buffer *totals, size_t units)
 {
-    for (int t = 0; t < N_TOTALS; t++) {
+    for (enum total t = ACTIVE; t < N_TOTALS; t++) {
         totals[t] = make_buffer(RF_FLOAT64, units, 0);
         for (size_t u = 0; u < units; u++)
             if (is_count(t))
@@ -251,16 +278,17 @@ static const char *describe(const unit_case *c, enum layout layout)
     return text;
 }
 
-static void check_totals(const unit_case *c, enum layout layout, buffer *totals, enum total from, enum total to)
+static void check_totals(const unit_case *c, enum layout layout, buffer *totals, enum total from,
+                         enum total to)
 {
-    static const char *const names[] = {"active", "nonfinite", "max",     "min",
+    static const char *const names[] = {"active",  "nonfinite", "max",     "min",
                                         "sum_abs", "bias_grad", "nonzero", "nonfinite gradients"};
-    for (int t = 0; t < N_TOTALS; t++) {
-        int wanted = c->wish->totals >> t & 1 && t >= (int)from && t <= (int)to;
+    for (enum total t = ACTIVE; t < N_TOTALS; t++) {
+        int wanted = c->wish->totals >> t & 1 && t >= from && t <= to;
         size_t u = 0;
         while (u < c->shape.units && right_total(c, t, u, &totals[t], wanted)) u++;
-        check(u == c->shape.units && canaries_alive(&totals[t]), "%s: %s of unit %zu is wrong", describe(c, layout),
-              names[t], u);
+        check(u == c->shape.units && canaries_alive(&totals[t]), "%s: %s of unit %zu is wrong",
+              describe(c, layout), names[t], u);
         free_buffer(&totals[t]);
     }
 }
@@ -326,14 +354,15 @@ static void backward_is_the_plain_loop(const unit_case *c, enum layout layout)
     };
     rf_status status = rf_units_backward(&args);
     int right = only_the_output_changed(c, &a, &before, a.at[2], c->gz.data);
-    check(status == RF_OK && right, "%s: backward, status %d, wrong output", describe(c, layout), (int)status);
+    check(status == RF_OK && right, "%s: backward, status %d, wrong output", describe(c, layout),
+          (int)status);
     check_totals(c, layout, totals, BIAS_GRAD, NONFINITE_GRADS);
     free_buffer(&a.memory);
 }
 
 /* In the layouts [from, to]. */
-static void passes_are_the_plain_loop(const char *isa, rf_activation row, rf_dtype dtype, rf_shape shape, size_t wish,
-                                      enum layout from, enum layout to)
+static void passes_are_the_plain_loop(const char *isa, rf_activation row, rf_dtype dtype, rf_shape shape,
+                                      size_t wish, enum layout from, enum layout to)
 {
     unit_case c = make_case(isa, row, dtype, shape, &wishes[wish % LENGTH_OF(wishes)], from == REPEATED);
     for (enum layout layout = from; layout <= to; layout++) {
@@ -351,15 +380,23 @@ static void backward_from_y_is_accurate(const char *isa, rf_activation row, rf_d
     unit_case c = make_case(isa, row, dtype, shape, &wishes[1], 0);
     buffer gz = make_buffer(dtype, c.n, 1);
     ptrdiff_t step = (ptrdiff_t)(c.block * dtype_size(dtype));
-    rf_units_backward_args args = {.activation = row, .dtype = dtype, .shape = shape, .grad_output = c.g.data,
-                                   .grad_output_step = step, .source = c.y.data, .source_step = step,
-                                   .source_is_y = 1, .grad_input = gz.data, .grad_input_step = step,
+    rf_units_backward_args args = {.activation = row,
+                                   .dtype = dtype,
+                                   .shape = shape,
+                                   .grad_output = c.g.data,
+                                   .grad_output_step = step,
+                                   .source = c.y.data,
+                                   .source_step = step,
+                                   .source_is_y = 1,
+                                   .grad_input = gz.data,
+                                   .grad_input_step = step,
                                    .param = rf_info(row)->n_params ? c.param.data : NULL};
     check(rf_units_backward(&args) == RF_OK, "%s %s: refused y", isa, ref->name);
     long double most = 0, epsilon = dtype == RF_FLOAT32 ? FLT_EPSILON : DBL_EPSILON;
     for (size_t i = 0; i < c.n; i++) {
         long double y = get(dtype, c.y.data, i), g = get(dtype, c.g.data, i);
-        long double want = g * ref->slope_from_y(y, get(dtype, c.param.data, 0)), got = get(dtype, gz.data, i);
+        long double want = g * ref->slope_from_y(y, get(dtype, c.param.data, 0)),
+                    got = get(dtype, gz.data, i);
         /* y + alpha has no relative accuracy far left: there the error is one of g */
         if (fabsl(got - want) <= 2 * epsilon * fabsl(g)) continue;
         long double error = ulp_error(dtype, got, isnan(y) && ref->at_nan == GIVES_G ? g : want);
@@ -383,21 +420,32 @@ static void fma_instruction_sets_add_up_alike(rf_activation row, rf_dtype dtype,
         buffer sums[2] = {make_buffer(RF_FLOAT64, shape.units, 0), make_buffer(RF_FLOAT64, shape.units, 0)};
         ptrdiff_t step = (ptrdiff_t)(c.block * dtype_size(dtype));
         const void *param = rf_info(row)->n_params ? c.param.data : NULL;
-        rf_units_forward_args forward = {.activation = row, .dtype = dtype, .shape = shape, .z = c.z.data,
-                                         .z_step = step, .param = param,
+        rf_units_forward_args forward = {.activation = row,
+                                         .dtype = dtype,
+                                         .shape = shape,
+                                         .z = c.z.data,
+                                         .z_step = step,
+                                         .param = param,
                                          .counts = {.sum_abs = (double *)sums[0].data}};
-        rf_units_backward_args backward = {.activation = row, .dtype = dtype, .shape = shape,
-                                           .grad_output = c.g.data, .grad_output_step = step, .source = c.z.data,
-                                           .source_step = step, .grad_input = c.gz.data, .grad_input_step = step,
-                                           .param = param, .bias_grad = (double *)sums[1].data};
+        rf_units_backward_args backward = {.activation = row,
+                                           .dtype = dtype,
+                                           .shape = shape,
+                                           .grad_output = c.g.data,
+                                           .grad_output_step = step,
+                                           .source = c.z.data,
+                                           .source_step = step,
+                                           .grad_input = c.gz.data,
+                                           .grad_input_step = step,
+                                           .param = param,
+                                           .bias_grad = (double *)sums[1].data};
         rf_units_forward(&forward);
         rf_units_backward(&backward);
         for (int k = 0; k < 2; k++) {
             if (other)
                 check(first_difference(RF_FLOAT64, sums[k].data, first[k].data, shape.units) == shape.units,
                       "%s and %s add up %s of %s %s (%zu, %zu, %zu) differently", isa, other,
-                      k ? "bias_grad" : "sum_abs", rf_info(row)->name, dtype_name(dtype), shape.outer, shape.units,
-                      shape.inner);
+                      k ? "bias_grad" : "sum_abs", rf_info(row)->name, dtype_name(dtype), shape.outer,
+                      shape.units, shape.inner);
             if (other) free_buffer(&first[k]);
             first[k] = sums[k];
         }
@@ -409,24 +457,28 @@ static void fma_instruction_sets_add_up_alike(rf_activation row, rf_dtype dtype,
 
 void test_units(void)
 {
-    FOR_EACH_ROW(row) FOR_EACH_DTYPE(dtype) {
-        FOR_EACH_ISA(isa) {
-            /* a row meets three of the wishes at a shape, the rows together every one */
+    FOR_EACH_ROW(row)
+        FOR_EACH_DTYPE(dtype) {
+            FOR_EACH_ISA(isa) {
+                /* a row meets three of the wishes at a shape, the rows together every one */
+                for (size_t s = 0; s < LENGTH_OF(small_shapes); s++)
+                    for (size_t w = (size_t)row + s; w < (size_t)row + s + 9; w += 3) {
+                        passes_are_the_plain_loop(isa, row, dtype, small_shapes[s], w, CONTIGUOUS,
+                                                  IN_PLACE_OF_SOURCE);
+                        passes_are_the_plain_loop(isa, row, dtype, small_shapes[s], w, REPEATED, REPEATED);
+                    }
+                backward_from_y_is_accurate(isa, row, dtype, (rf_shape){70, 33, 1});
+                backward_from_y_is_accurate(isa, row, dtype, (rf_shape){1, 2, 1000});
+            }
             for (size_t s = 0; s < LENGTH_OF(small_shapes); s++)
-                for (size_t w = (size_t)row + s; w < (size_t)row + s + 9; w += 3) {
-                    passes_are_the_plain_loop(isa, row, dtype, small_shapes[s], w, CONTIGUOUS, IN_PLACE_OF_SOURCE);
-                    passes_are_the_plain_loop(isa, row, dtype, small_shapes[s], w, REPEATED, REPEATED);
-                }
-            backward_from_y_is_accurate(isa, row, dtype, (rf_shape){70, 33, 1});
-            backward_from_y_is_accurate(isa, row, dtype, (rf_shape){1, 2, 1000});
+                fma_instruction_sets_add_up_alike(row, dtype, small_shapes[s]);
         }
-        for (size_t s = 0; s < LENGTH_OF(small_shapes); s++)
-            fma_instruction_sets_add_up_alike(row, dtype, small_shapes[s]);
-    }
     /* chunks do not depend on the row: a cheap one with a parameter */
     rf_activation row = rf_activation_by_name("prelu");
-    for (size_t s = 0; s < LENGTH_OF(large_shapes); s++) FOR_EACH_DTYPE(dtype) {
-        FOR_EACH_ISA(isa) passes_are_the_plain_loop(isa, row, dtype, large_shapes[s], s, CONTIGUOUS, IN_PLACE);
-        fma_instruction_sets_add_up_alike(row, dtype, large_shapes[s]);
-    }
+    for (size_t s = 0; s < LENGTH_OF(large_shapes); s++)
+        FOR_EACH_DTYPE(dtype) {
+            FOR_EACH_ISA(isa)
+                passes_are_the_plain_loop(isa, row, dtype, large_shapes[s], s, CONTIGUOUS, IN_PLACE);
+            fma_instruction_sets_add_up_alike(row, dtype, large_shapes[s]);
+        }
 }

@@ -1,11 +1,13 @@
-/* All 2^32 float32 inputs of every activation, forward and backward (with gradient 1), against libm in double: the
- * largest error in ULP of the exact result, and where. A long run: one to three minutes of one core for each line.
+/* All 2^32 float32 inputs of every activation, forward and backward (with gradient 1), against libm in
+ * double: the largest error in ULP of the exact result, and where. A long run: one to three minutes of one
+ * core for each line.
  *
  *     walk [--isa NAME] [--threads N] [--every N] [ACTIVATION[=PARAMETER] ...]
  *
- * As a rule: the best instruction set, one thread a core, every activation at its default parameter (prelu: 0.25).
- * --every 1000 takes one input of a thousand. Exit status 1 if an error passes its bound, if NaN does not stay NaN
- * (or a number becomes it), or if a zero has the wrong sign. */
+ * As a rule: the best instruction set, one thread a core, every activation at its default parameter (prelu:
+ * 0.25).
+ * --every 1000 takes one input of a thousand. Exit status 1 if an error passes its bound, if NaN does not
+ * stay NaN (or a number becomes it), or if a zero has the wrong sign. */
 #define _GNU_SOURCE /* _SC_NPROCESSORS_ONLN */
 #include "relu_fast.h"
 
@@ -16,8 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Formulas that do not cancel: good to 2^-28 ULP of float32. At NaN they give what the kernels promise: relu passes the
- * gradient, leaky_relu and prelu multiply it by the slope, the others give NaN. */
+/* Formulas that do not cancel: good to 2^-28 ULP of float32. At NaN they give what the kernels promise: relu
+ * passes the gradient, leaky_relu and prelu multiply it by the slope, the others give NaN. */
 static const double SELU_ALPHA = 1.6732632423543772848, SELU_SCALE = 1.0507009873554804934;
 
 static double logistic_slope(double x)
@@ -109,7 +111,8 @@ static void *walk(void *argument)
     for (int i = 0; i < BLOCK; i++) ones[i] = 1;
     uint64_t n_inputs = (UINT64_C(1) << 32) / w->every, n_blocks = (n_inputs + BLOCK - 1) / BLOCK;
     for (uint64_t block = w->first; block < n_blocks; block += w->step) {
-        for (int i = 0; i < BLOCK; i++) x[i] = from_bits((uint32_t)((block * BLOCK + (uint64_t)i) * w->every));
+        for (int i = 0; i < BLOCK; i++)
+            x[i] = from_bits((uint32_t)((block * BLOCK + (uint64_t)i) * w->every));
         if (w->backward)
             rf_backward(w->row, RF_FLOAT32, BLOCK, ones, x, &w->param, got);
         else
@@ -137,10 +140,11 @@ static int walk_in_threads(walker of_all, const char *name, int n_threads)
         all->above += part[t].above;
         all->wrong += part[t].wrong;
     }
-    printf("%-11s %-9s %-9g %7.4f  x = %-15a got %-15a %9llu", name, all->backward ? "backward" : "forward", all->param,
-           all->most, all->worst_x, all->worst_got, (unsigned long long)all->above);
+    printf("%-11s %-9s %-9g %7.4f  x = %-15a got %-15a %9llu", name, all->backward ? "backward" : "forward",
+           all->param, all->most, all->worst_x, all->worst_got, (unsigned long long)all->above);
     if (all->wrong)
-        printf("  %llu wrong NaN or sign of zero, such as x = %a: %a", (unsigned long long)all->wrong, all->wrong_x, all->wrong_got);
+        printf("  %llu wrong NaN or sign of zero, such as x = %a: %a", (unsigned long long)all->wrong,
+               all->wrong_x, all->wrong_got);
     putchar('\n');
     fflush(stdout);
     return all->above == 0 && all->wrong == 0;
@@ -148,7 +152,8 @@ static int walk_in_threads(walker of_all, const char *name, int n_threads)
 
 static int usage(const char *program)
 {
-    fprintf(stderr, "usage: %s [--isa NAME] [--threads 1..64] [--every N] [ACTIVATION[=PARAMETER] ...]\n", program);
+    fprintf(stderr, "usage: %s [--isa NAME] [--threads 1..64] [--every N] [ACTIVATION[=PARAMETER] ...]\n",
+            program);
     return 2;
 }
 
@@ -166,7 +171,9 @@ static int walk_activation(const char *given, int n_threads, uint64_t every)
         const rf_activation_info *info = rf_info(row);
         double standard = info->n_params ? info->param_defaults[0] : 0;
         walker w = {.row = row, .every = every};
-        w.param = (float)(given[length] ? strtod(given + length + 1, NULL) : isnan(standard) ? 0.25 : standard);
+        w.param = (float)(given[length]     ? strtod(given + length + 1, NULL)
+                          : isnan(standard) ? 0.25
+                                            : standard);
         w.exact = formulas[i].forward;
         int ok = walk_in_threads(w, name, n_threads);
         w.backward = 1, w.exact = formulas[i].backward;
@@ -195,8 +202,10 @@ int main(int argc, char **argv)
     }
     if (n_threads < 1 || n_threads > 64 || every < 1) return usage(argv[0]);
 
-    printf("float32 on %s, one input of %llu, %d threads\n", rf_isa_active(), (unsigned long long)every, n_threads);
-    printf("%-11s %-9s %-9s %7s  %-42s %9s\n", "activation", "direction", "parameter", "max ULP", "at", "above");
+    printf("float32 on %s, one input of %llu, %d threads\n", rf_isa_active(), (unsigned long long)every,
+           n_threads);
+    printf("%-11s %-9s %-9s %7s  %-42s %9s\n", "activation", "direction", "parameter", "max ULP", "at",
+           "above");
     for (rf_activation row = 0; i == argc && rf_info(row); row++) {
         int ok = walk_activation(rf_info(row)->name, n_threads, every);
         if (ok < 0) fprintf(stderr, "%s has no formula in walk.c\n", rf_info(row)->name);
