@@ -56,12 +56,22 @@ static RF_INLINE void F(loop_1_1)(rf_loop *self, T (*f)(T), char *const *args, p
     for (ptrdiff_t i = 0; i < n; i++) y[i] = f(a[i]);
 }
 
+/* ufunc.reduce and ufunc.accumulate: each result is the first input of the next step. */
+static RF_INLINE int F(feeds_itself)(char *const *args, const ptrdiff_t *steps)
+{
+    return steps[2] == steps[0] && args[2] == args[0] + steps[0];
+}
+
 static RF_INLINE void F(loop_2_1)(rf_loop *self, T (*f)(T, T), char *const *args, ptrdiff_t n,
                                   const ptrdiff_t *steps)
 {
     const T *a = (const T *)args[0], *b = (const T *)args[1];
     T *y = (T *)args[2];
-    if (F(contiguous)(steps, 0, 3)) {
+    if (F(feeds_itself)(args, steps)) {
+        for (ptrdiff_t i = 0; i < n; i++)
+            *(T *)(args[2] + i * steps[2]) =
+                f(*(const T *)(args[0] + i * steps[0]), *(const T *)(args[1] + i * steps[1]));
+    } else if (F(contiguous)(steps, 0, 3)) {
         RF_INDEPENDENT
         for (ptrdiff_t i = 0; i < n; i++) y[i] = f(a[i], b[i]);
     } else if (steps[0] == sizeof(T) && steps[1] == 0 && steps[2] == sizeof(T)) {

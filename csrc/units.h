@@ -8,8 +8,7 @@
  *   inner 1, units few and rows adjacent: several outer entries make one row, so that vectors are full
  *
  * At the end of a chunk the positions of a unit are folded into it. Chunks are fixed by the shape alone and
- * sums are combined in chunk order, in float64: the result depends on nothing else, but for whether several
- * outer entries make one row. */
+ * sums are combined in chunk order, in float64: a result depends on shape and layout, and on nothing else. */
 
 enum {
     F(WIDTH) = 1024,

@@ -6,8 +6,6 @@ from libc.stdint cimport intptr_t
 
 cimport numpy as cnp
 
-import warnings
-
 cnp.import_array()
 cnp.import_ufunc()
 
@@ -28,7 +26,6 @@ cdef extern from "kernels.h" nogil:
         RF_GATE_NONE
         RF_GATE_CONSTANT
         RF_GATE_ZERO_SLOPE
-    int RF_ENOTSUP
     ctypedef struct rf_activation_info:
         const char *name
         const char *formula
@@ -166,19 +163,12 @@ def isa_active():
 
 def isa_use(str name not None):
     """Switch to an instruction set, for the whole process."""
-    status = rf_isa_use(name.encode())
-    if status == RF_ENOTSUP:
-        raise ValueError(f"this machine cannot run instruction set {name!r}; choose from {list(isa_available())}")
-    if status != RF_OK:
+    if name not in isa_known():
         raise ValueError(f"unknown instruction set {name!r}; choose from {list(isa_available())}")
+    if rf_isa_use(name.encode()) != RF_OK:
+        raise ValueError(f"this machine cannot run instruction set {name!r}; choose from {list(isa_available())}")
 
 
-def _warn_about_environment():
-    import os
-
-    if rf_isa_environment() != RF_OK:
-        warnings.warn(f"RELU_FAST_ISA={os.environ['RELU_FAST_ISA']!r} is ignored; choose from {list(isa_known())}",
-                      RuntimeWarning, stacklevel=2)
-
-
-_warn_about_environment()
+def isa_environment_ok():
+    """Whether RELU_FAST_ISA, if set, names an instruction set."""
+    return rf_isa_environment() == RF_OK

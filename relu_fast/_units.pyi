@@ -23,5 +23,26 @@ class GradArrays:
     nonfinite: NDArray[np.int64]
     def __init__(self, units: int) -> None: ...
 
-def forward(z: Any, activation: str, **kwargs: Any) -> np.ndarray: ...
-def backward(g: Any, activation: str, **kwargs: Any) -> np.ndarray: ...
+def forward(
+    z: Any,
+    activation: str,
+    bias: Any,
+    unit_axis: int | None,
+    stats: Any,
+    out: Any,
+    store: bool,
+    params: dict[str, Any],
+    name: str = ...,
+) -> np.ndarray: ...
+def backward(
+    g: Any,
+    activation: str,
+    x: Any,
+    y: Any,
+    bias: Any,
+    unit_axis: int | None,
+    bias_grad: Any,
+    stats: Any,
+    out: Any,
+    params: dict[str, Any],
+) -> np.ndarray: ...

@@ -30,11 +30,12 @@ cdef tuple UNIT_FIELDS = ("active", "nonfinite", "max", "min", "sum_abs")
 # ---- the records that the passes fill
 
 cdef class UnitArrays:
-    """The arrays of UnitStats; their dtype and length cannot change, so the passes write to them directly."""
+    """The arrays of UnitStats. The passes write to them directly: they are views, which cannot be resized."""
 
     cdef readonly Py_ssize_t units
     cdef readonly tuple collect
     cdef readonly cnp.ndarray seen, examples, active, nonfinite, max, min, sum_abs
+    cdef bint busy
 
     def __cinit__(self, units, collect=("active", "nonfinite", "max")):
         self.units = _checked_units(units)
@@ -43,26 +44,36 @@ cdef class UnitArrays:
             if name not in UNIT_FIELDS:
                 raise ValueError(f"cannot collect {name!r}; choose from {', '.join(UNIT_FIELDS)}")
         self.collect = tuple(name for name in UNIT_FIELDS if name in wanted)
-        self.seen = np.zeros(self.units, np.int64)
-        self.examples = np.zeros(self.units, np.int64)
-        self.active = np.zeros(self.units, np.int64) if "active" in wanted else None
-        self.nonfinite = np.zeros(self.units, np.int64) if "nonfinite" in wanted else None
-        self.max = np.full(self.units, -np.inf) if "max" in wanted else None
-        self.min = np.full(self.units, np.inf) if "min" in wanted else None
-        self.sum_abs = np.zeros(self.units) if "sum_abs" in wanted else None
+        self.seen = counters(self.units)
+        self.examples = counters(self.units)
+        self.active = counters(self.units) if "active" in wanted else None
+        self.nonfinite = counters(self.units) if "nonfinite" in wanted else None
+        self.max = np.full(self.units, -np.inf)[:] if "max" in wanted else None
+        self.min = np.full(self.units, np.inf)[:] if "min" in wanted else None
+        self.sum_abs = np.zeros(self.units)[:] if "sum_abs" in wanted else None
 
 
 cdef class GradArrays:
-    """The arrays of GradStats."""
+    """The arrays of GradStats, likewise."""
 
     cdef readonly Py_ssize_t units
     cdef readonly cnp.ndarray seen, nonzero, nonfinite
+    cdef bint busy
 
     def __cinit__(self, units):
         self.units = _checked_units(units)
-        self.seen = np.zeros(self.units, np.int64)
-        self.nonzero = np.zeros(self.units, np.int64)
-        self.nonfinite = np.zeros(self.units, np.int64)
+        self.seen = counters(self.units)
+        self.nonzero = counters(self.units)
+        self.nonfinite = counters(self.units)
+
+
+cdef cnp.ndarray counters(Py_ssize_t units):
+    return np.zeros(units, np.int64)[:]
+
+
+cdef int refuse_busy(object stats) except -1:
+    raise RuntimeError(f"{type(stats).__name__} is being filled by another thread: give each thread its own, then "
+                       "merge them")
 
 
 cdef Py_ssize_t _checked_units(object units) except -1:
@@ -94,6 +105,7 @@ cdef cnp.ndarray floats(object x, str name):
     if type(x) is cnp.ndarray:
         a = x
     else:
+        refuse_masked(x, name)
         a = np.asarray(x)
     cdef int kind = cnp.PyArray_TYPE(a)
     if kind == cnp.NPY_FLOAT or kind == cnp.NPY_DOUBLE:
@@ -103,6 +115,12 @@ cdef cnp.ndarray floats(object x, str name):
     if a.dtype.kind in "biu" or a.dtype == np.float16:
         return a.astype(np.result_type(a.dtype, np.float32) if a.dtype.kind != "b" else np.float32)
     raise TypeError(f"{name} has dtype {a.dtype}, expected float32 or float64 (integers are converted)")
+
+
+cdef int refuse_masked(object x, str name) except -1:
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, expected a plain one: the passes count masked elements too")
+    return 0
 
 
 cdef int checked_axis(object unit_axis, cnp.ndarray a, str name) except -1:
@@ -119,8 +137,10 @@ cdef int checked_axis(object unit_axis, cnp.ndarray a, str name) except -1:
         axis = unit_axis.__index__()
     except AttributeError:
         raise TypeError(f"unit_axis must be an integer, not {type(unit_axis).__name__}") from None
+    except OverflowError:
+        axis = nd
     if not -nd <= axis < nd:
-        raise ValueError(f"unit_axis={axis} is out of range for {name} of shape {shape_of(a)}")
+        raise ValueError(f"unit_axis={unit_axis} is out of range for {name} of shape {shape_of(a)}")
     return axis + nd if axis < 0 else axis
 
 
@@ -179,20 +199,48 @@ cdef bint share_memory(cnp.ndarray a, cnp.ndarray b) except -1:
         return True
 
 
-cdef int check_output(cnp.ndarray out, cnp.ndarray like, str name, str like_name) except -1:
-    if not same_shape(out, like):
-        raise ValueError(f"out has shape {shape_of(out)}, expected {shape_of(like)}: that of {like_name}")
-    if cnp.PyArray_TYPE(out) != cnp.PyArray_TYPE(like):
-        raise TypeError(f"out has dtype {out.dtype}, expected {like.dtype}: that of {like_name}")
-    if not cnp.PyArray_ISWRITEABLE(out):
+cdef bint overlaps_itself(cnp.ndarray a) except -1:
+    """Whether two elements of a may share memory (NumPy asks the same of every axis against all shorter ones)."""
+    cdef Py_ssize_t reach = cnp.PyArray_ITEMSIZE(a)
+    if cnp.PyArray_IS_C_CONTIGUOUS(a) or cnp.PyArray_SIZE(a) == 0:
+        return False
+    for stride, length in sorted((abs(stride), length) for stride, length in zip((<object>a).strides, shape_of(a))):
+        if length > 1:
+            if stride < reach:
+                return True
+            reach += stride * (length - 1)
+    return False
+
+
+cdef cnp.ndarray checked_output(object out, cnp.ndarray like, str like_name):
+    """out, or a new array with the order of axes of `like`."""
+    if out is None:
+        return PyArray_NewLikeArray(like, cnp.NPY_KEEPORDER, NULL, 0)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be an array, not {type(out).__name__}")
+    if type(out) is not cnp.ndarray:
+        refuse_masked(out, "out")
+    cdef cnp.ndarray a = out
+    if not same_shape(a, like):
+        raise ValueError(f"out has shape {shape_of(a)}, expected {shape_of(like)}: that of {like_name}")
+    if cnp.PyArray_TYPE(a) != cnp.PyArray_TYPE(like):
+        raise TypeError(f"out has dtype {a.dtype}, expected {like.dtype}: that of {like_name}")
+    if not cnp.PyArray_ISWRITEABLE(a):
         raise ValueError("out is read-only")
-    return 0
+    if overlaps_itself(a):
+        raise ValueError(f"out has elements that share memory (shape {shape_of(a)}, strides {(<object>a).strides})")
+    return a
 
 
 cdef int check_overlap(cnp.ndarray out, cnp.ndarray source, str name) except -1:
     if bounds_meet(out, source) and not same_layout(out, source) and share_memory(out, source):
         raise ValueError(f"out overlaps {name} without being it: pass {name} itself, or memory of its own")
     return 0
+
+
+cdef cnp.ndarray apart_from(cnp.ndarray a, cnp.ndarray out):
+    """a, copied if writing to out would change it."""
+    return a.copy() if a is not None and out is not None and share_memory(a, out) else a
 
 
 cdef cnp.ndarray per_unit(object value, cnp.ndarray like, Py_ssize_t units, int axis, str name, str like_name,
@@ -214,7 +262,7 @@ cdef cnp.ndarray per_unit(object value, cnp.ndarray like, Py_ssize_t units, int 
     return np.array(a, dtype=like.dtype, order="C")
 
 
-cdef cnp.ndarray parameter(str activation, dict params, cnp.ndarray like, Py_ssize_t units, int axis,
+cdef cnp.ndarray parameter(object activation, dict params, cnp.ndarray like, Py_ssize_t units, int axis,
                            str like_name):
     """The activation's parameter as an array of like's dtype, or None where it has none."""
     name = ROW_PARAM[activation]
@@ -301,6 +349,8 @@ cdef cnp.ndarray blocked(cnp.ndarray a, list order, int axis, bint copy_contents
 
 cdef int64_t examples_in(cnp.ndarray a, int axis) noexcept:
     """Entries of the batch: the first axis that is not the units'."""
+    if cnp.PyArray_SIZE(a) == 0:
+        return 0
     if cnp.PyArray_NDIM(a) == 1:
         return 1
     return cnp.PyArray_DIM(a, 1 if axis == 0 else 0)
@@ -319,53 +369,46 @@ cdef int checked_row(object activation) except -1:
     return index
 
 
-def forward(z, activation, *, bias=None, unit_axis=None, stats=None, out=None, bint observe_only=False, **params):
-    """See fused.forward and fused.observe."""
+def forward(z, activation, bias, unit_axis, stats, out, bint store, dict params, str name="z"):
+    """See fused.forward; without `store` fused.observe. `name` is what messages call z."""
     cdef rf_units_forward_args args
     cdef cnp.ndarray source, target, result, bias_array, param
     cdef UnitArrays counts
     cdef int axis, status
     cdef Py_ssize_t units
+    cdef int64_t examples
     args.activation = checked_row(activation)
-    source = floats(z, "z")
-    axis = checked_axis(unit_axis, source, "z")
+    source = floats(z, name)
+    axis = checked_axis(unit_axis, source, name)
     units = cnp.PyArray_DIM(source, axis)
-    bias_array = None if bias is None else per_unit(bias, source, units, axis, "bias", "z", False)
-    param = parameter(activation, params, source, units, axis, "z")
-    if stats is None and not observe_only:
+    bias_array = None if bias is None else per_unit(bias, source, units, axis, "bias", name, False)
+    param = parameter(activation, params, source, units, axis, name)
+    if stats is None and store:
         counts = None
     elif isinstance(stats, UnitArrays):
         counts = stats
         if counts.units != units:
-            raise ValueError(f"stats is for {counts.units} units, z {shape_of(source)} has {units} along axis {axis}")
+            raise ValueError(f"stats is for {counts.units} units, {name} {shape_of(source)} has {units} along axis "
+                             f"{axis}")
+        if counts.busy:
+            refuse_busy(counts)
     else:
         raise TypeError(f"stats must be a UnitStats, not {type(stats).__name__}")
+    result = target = None
+    if store:
+        result = target = checked_output(out, source, name)
+        if out is not None:
+            check_overlap(target, source, name)
+        bias_array = apart_from(bias_array, target)
+        param = apart_from(param, target)
 
-    if observe_only:
-        result = target = None
-    elif out is None:
-        # keeps z's order of axes
-        result = target = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0)
-    elif type(out) is cnp.ndarray or isinstance(out, np.ndarray):
-        result = target = out
-        check_output(target, source, "out", "z")
-        check_overlap(target, source, "z")
-        if bias_array is not None and share_memory(bias_array, target):
-            bias_array = bias_array.copy()
-        if param is not None and share_memory(param, target):
-            param = param.copy()
-    else:
-        raise TypeError(f"out must be an array, not {type(out).__name__}")
-
+    examples = examples_in(source, axis)
     if not (cnp.PyArray_IS_C_CONTIGUOUS(source)
             and (target is None or cnp.PyArray_ISCARRAY(target))):
         order, axis = in_memory_order(source, axis)
-        axis_of_examples = examples_in(source, order[axis])
         source = blocked(source, order, axis, True)
         if target is not None:
             target = blocked(target, order, axis, False)
-    else:
-        axis_of_examples = examples_in(source, axis)
 
     as_blocks(source, axis, &args.shape, &args.z_step)
     args.dtype = RF_FLOAT32 if cnp.PyArray_TYPE(source) == cnp.NPY_FLOAT else RF_FLOAT64
@@ -384,22 +427,24 @@ def forward(z, activation, *, bias=None, unit_axis=None, stats=None, out=None, b
         args.counts.max = <double *>data_of(counts.max)
         args.counts.min = <double *>data_of(counts.min)
         args.counts.sum_abs = <double *>data_of(counts.sum_abs)
+        counts.busy = True
     else:
         args.counts = rf_unit_counts(NULL, NULL, NULL, NULL, NULL)
     with nogil:
         status = units_forward(&args)
+    if counts is not None:
+        counts.busy = False
     if status != RF_OK:
         raise_status(status)
     if counts is not None:
         add_to_all(counts.seen, <int64_t>(args.shape.outer * args.shape.inner))
-        add_to_all(counts.examples, <int64_t>axis_of_examples)
+        add_to_all(counts.examples, examples)
     if target is not None and cnp.PyArray_DATA(target) != cnp.PyArray_DATA(result):
         result.transpose(order)[...] = target
     return result
 
 
-def backward(g, activation, *, x=None, y=None, bias=None, unit_axis=None, bias_grad=None, stats=None, out=None,
-             **params):
+def backward(g, activation, x, y, bias, unit_axis, bias_grad, stats, out, dict params):
     """See fused.backward."""
     cdef rf_units_backward_args args
     cdef cnp.ndarray grad, source, target, result, bias_array, param, sums
@@ -436,32 +481,23 @@ def backward(g, activation, *, x=None, y=None, bias=None, unit_axis=None, bias_g
         if counts.units != units:
             raise ValueError(f"stats is for {counts.units} units, {name} {shape_of(source)} has {units} along axis "
                              f"{axis}")
+        if counts.busy:
+            refuse_busy(counts)
     else:
         raise TypeError(f"stats must be a GradStats, not {type(stats).__name__}")
 
-    if out is None:
-        result = target = PyArray_NewLikeArray(source, cnp.NPY_KEEPORDER, NULL, 0)
-    elif isinstance(out, np.ndarray):
-        result = target = out
-        check_output(target, source, "out", name)
+    result = target = checked_output(out, source, name)
+    if out is not None:
         check_overlap(target, source, name)
         check_overlap(target, grad, "g")
-        if bias_array is not None and share_memory(bias_array, target):
-            bias_array = bias_array.copy()
-        if param is not None and share_memory(param, target):
-            param = param.copy()
-    else:
-        raise TypeError(f"out must be an array, not {type(out).__name__}")
     sums = None
     if bias_grad is not None:
         sums = checked_bias_grad(bias_grad, source, units, axis, name)
         for other, other_name in ((source, name), (grad, "g"), (target, "out")):
             if share_memory(sums, other):
                 raise ValueError(f"bias_grad overlaps {other_name}: it needs memory of its own")
-        if bias_array is not None and share_memory(bias_array, sums):
-            bias_array = bias_array.copy()
-        if param is not None and share_memory(param, sums):
-            param = param.copy()
+    bias_array = apart_from(apart_from(bias_array, target), sums)
+    param = apart_from(apart_from(param, target), sums)
 
     if not (all_plain(source, grad, target) and cnp.PyArray_ISCARRAY(target)):
         order, axis = in_memory_order(source, axis)
@@ -491,8 +527,12 @@ def backward(g, activation, *, x=None, y=None, bias=None, unit_axis=None, bias_g
         args.bias_grad = <double *>cnp.PyArray_DATA(exact_sums)
     args.counts.nonzero = NULL if counts is None else <int64_t *>data_of(counts.nonzero)
     args.counts.nonfinite = NULL if counts is None else <int64_t *>data_of(counts.nonfinite)
+    if counts is not None:
+        counts.busy = True
     with nogil:
         status = units_backward(&args)
+    if counts is not None:
+        counts.busy = False
     if status != RF_OK:
         raise_status(status)
     if sums is not None and cnp.PyArray_TYPE(sums) == cnp.NPY_FLOAT:

@@ -36,11 +36,15 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> Any:
-        self.exit(2, f"{self.prog}: {message}\n")
+        # It may quote words that have line ends.
+        self.exit(2, f"{self.prog}: {' '.join(message.splitlines())}\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit code, 2 for bad options and 130 after Ctrl-C.
+    """Run a command; returns its exit code.
+
+    1 if the output cannot be written, 2 for bad options, 130 after Ctrl-C, 141 if whoever read the output has
+    enough; all but the last with one line on stderr.
 
     Parameters
     ----------
@@ -52,22 +56,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit
         For bad options, ``--help`` and ``--version``.
     """
+    if sys.stderr is None:  # closed: print(file=None) would write to stdout
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        return _failed("cannot write the output: stdout is closed")
+    try:
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _failed("interrupted", code=130)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return 141
+        return _failed(f"cannot write the output: {error.strerror or error}")
+
+
+def _run(argv: Sequence[str] | None) -> int:
     parser = Parser(prog="relu-fast", description="Rectifier activations that count dead units.")
     parser.add_argument("--version", action="version", version=f"relu-fast {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for name, (module, summary) in COMMANDS.items():
         commands.add_parser(name, module=module, help=summary)
     args = parser.parse_args(argv)
-    try:
-        code: int = args.run(args)
-        sys.stdout.flush()
-        return code
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has enough. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    code: int = args.run(args)
+    return code
+
+
+def _failed(reason: str, *, code: int = 1) -> int:
+    print(f"relu-fast: {reason}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ An array of any rank is read as (outer, units, inner) around its `unit_axis`: de
 NCHW has ``unit_axis=1``, NHWC and (batch, time, features) have ``unit_axis=-1``. It may be left out for arrays
 of one or two dimensions, where it is -1.
 
-Arrays are float32 or float64 (integers are converted). Contiguous ones, slices along the outer axes, and
+Arrays are float32 or float64; booleans, integers and float16 are converted (small ones to float32, which is then
+also the dtype of an `out`). Contiguous ones, slices along the outer axes, and
 transposed ones (in any order of axes) are read where they are; others are copied. A call that raises has
-changed nothing.
+changed nothing. Threads may call at once, each with statistics of its own; merge them afterwards.
 """
 
 from typing import Any
@@ -59,7 +60,7 @@ def forward(
     ValueError
         Unknown activation, wrong shape or axis, `out` read-only or overlapping z without being it.
     """
-    return _units.forward(z, activation, bias=bias, unit_axis=unit_axis, stats=stats, out=out, **params)
+    return _units.forward(z, activation, bias, unit_axis, stats, out, True, params)
 
 
 def observe(
@@ -72,7 +73,7 @@ def observe(
     **params: Any,
 ) -> None:
     """Add to `stats` what ``forward`` would, and write no output. Parameters and errors as there."""
-    _units.forward(z, activation, bias=bias, unit_axis=unit_axis, stats=stats, observe_only=True, **params)
+    _units.forward(z, activation, bias, unit_axis, stats, None, False, params)
 
 
 def backward(
@@ -107,7 +108,7 @@ def backward(
         Axis of the units; required beyond two dimensions.
     bias_grad : ndarray of shape (units,), optional
         Overwritten with the sum of the result per unit, accumulated in float64 in an order that depends on
-        the shape alone. The dtype of g, or float64.
+        shape and memory layout alone. The dtype of g, or float64.
     stats : GradStats, optional
         Accumulates.
     out : ndarray, optional
@@ -127,15 +128,4 @@ def backward(
     ValueError
         Unknown activation, wrong shape or axis, overlapping outputs, y with a negative slope.
     """
-    return _units.backward(
-        g,
-        activation,
-        x=x,
-        y=y,
-        bias=bias,
-        unit_axis=unit_axis,
-        bias_grad=bias_grad,
-        stats=stats,
-        out=out,
-        **params,
-    )
+    return _units.backward(g, activation, x, y, bias, unit_axis, bias_grad, stats, out, params)

@@ -47,7 +47,7 @@ class _Record:
         return self._empty().merge(self)
 
     def __add__(self, other: Any) -> Any:
-        if not isinstance(other, type(self)):
+        if not self._same_kind(other):
             return NotImplemented
         return self.copy().merge(other)
 
@@ -56,7 +56,7 @@ class _Record:
         return self.copy() if isinstance(other, int) and other == 0 else NotImplemented
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, type(self)) or self._key() != other._key():
+        if not self._same_kind(other) or self._key() != other._key():
             return False
         return all(np.array_equal(getattr(self, n), getattr(other, n)) for n in self._fields)
 
@@ -67,12 +67,17 @@ class _Record:
         return f"{type(self).__name__}({', '.join(map(repr, self._key()))})  # saw {seen} elements a unit"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), self._key(), {name: getattr(self, name) for name in self._fields}
+        return type(self), self._key(), ({name: getattr(self, name) for name in self._fields}, vars(self))
 
-    def __setstate__(self, arrays: dict[str, np.ndarray | None]) -> None:
+    def __setstate__(self, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+        arrays, attributes = state
         for name, array in arrays.items():
             if array is not None:
                 getattr(self, name)[...] = array
+        vars(self).update(attributes)
+
+    def _same_kind(self, other: object) -> bool:
+        return isinstance(other, _Record) and other._fields == self._fields
 
     def _key(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self._arguments)
@@ -81,7 +86,7 @@ class _Record:
         return type(self)(*self._key())
 
     def _check_match(self, other: Any) -> None:
-        if not isinstance(other, type(self)):
+        if not self._same_kind(other):
             raise TypeError(f"cannot merge {type(other).__name__} into {type(self).__name__}")
         if self._key() != other._key():
             raise ValueError(f"cannot merge {other._key()} into {self._key()}: units and collect must agree")
@@ -168,6 +173,6 @@ def count_active(x: Any, *, unit_axis: int | None = None) -> NDArray[np.int64]:
     except (IndexError, TypeError):
         units = 0  # the pass below says what is wrong
     stats = UnitStats(units, collect=("active",))
-    _units.forward(x, "relu", unit_axis=unit_axis, stats=stats, observe_only=True)
+    _units.forward(x, "relu", None, unit_axis, stats, None, False, {}, "x")
     active: NDArray[np.int64] = stats.active
     return active

@@ -46,6 +46,23 @@ FORWARD = {
         TypeError,
         "out must be an array, not list",
     ),
+    "masked z": (lambda e: forward(e, np.ma.array(e.z)), TypeError, "z is a masked array"),
+    "masked out": (lambda e: forward(e, out=np.ma.array(e.out)), TypeError, "out is a masked array"),
+    "out whose rows share memory": (
+        lambda e: forward(e, out=np.lib.stride_tricks.as_strided(e.out, (4, 6), (4, 4))),
+        ValueError,
+        "out has elements that share memory",
+    ),
+    "an axis beyond every integer": (
+        lambda e: forward(e, unit_axis=2**70),
+        ValueError,
+        f"unit_axis={2**70} is out of range for z of shape (4, 6)",
+    ),
+    "a keyword of the inside": (
+        lambda e: forward(e, store=False),
+        TypeError,
+        "unexpected keyword 'store'",
+    ),
     "complex weight": (
         lambda e: forward(e, activation="prelu", weight=1j),
         TypeError,

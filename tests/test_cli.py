@@ -1,4 +1,6 @@
+import os
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +34,10 @@ def test_help_names_every_command(capsys):
         assert summary in re.sub(r"\s+", " ", output)
 
 
-@pytest.mark.parametrize("words", [[], ["dance"], ["--dance"], ["info", "--dance"], ["info", "extra"]])
+@pytest.mark.parametrize(
+    "words",
+    [[], ["dance"], ["--dance"], ["a\nb"], ["info", "--dance"], ["info", "extra"], ["info", "a\nb\u2028c"]],
+)
 def test_bad_words_end_with_one_line_and_exit_code_2(capsys, words):
     assert run(*words) == 2
     output, error = capsys.readouterr()
@@ -79,12 +84,55 @@ def test_numpy_alone_is_enough(words):
     assert done.stdout
 
 
-def test_ctrl_c_ends_a_command_with_exit_code_130(monkeypatch):
-    def interrupted(args):
+@pytest.mark.parametrize("place", ["relu_fast.info.run", "relu_fast.info.add_arguments"])
+def test_ctrl_c_ends_a_command_with_one_line_and_exit_code_130(monkeypatch, capsys, place):
+    def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("relu_fast.info.run", interrupted)
+    monkeypatch.setattr(place, interrupted)
     assert run("info") == 130
+    assert capsys.readouterr().err == "relu-fast: interrupted\n"
+
+
+def test_ctrl_c_while_a_command_is_imported_ends_with_one_line_and_exit_code_130(monkeypatch, capsys):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "import_module", interrupted)
+    assert run("lab") == 130
+    assert capsys.readouterr().err == "relu-fast: interrupted\n"
+
+
+@pytest.mark.parametrize("words", [["info"], ["--help"], ["--version"]])
+def test_a_closed_stdout_ends_with_one_line_and_exit_code_1(words):
+    command = [sys.executable, "-m", "relu_fast.cli", *words]
+    done = subprocess.run(
+        command, stderr=subprocess.PIPE, timeout=60, check=False, preexec_fn=lambda: os.close(1)
+    )
+    assert (done.returncode, done.stderr) == (1, b"relu-fast: cannot write the output: stdout is closed\n")
+
+
+@pytest.mark.parametrize("words", [["info"], ["--help"], ["--version"], ["lab", "--help"]])
+def test_output_that_cannot_be_written_ends_with_one_line_and_exit_code_1(tmp_path, words):
+    command = [sys.executable, "-m", "relu_fast.cli", *words]
+    with open(tmp_path / "output", "wb") as output:
+        done = subprocess.run(
+            command,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+        )
+    assert (done.returncode, done.stderr) == (1, b"relu-fast: cannot write the output: File too large\n")
+
+
+def test_a_closed_stderr_does_not_send_messages_to_stdout():
+    command = [sys.executable, "-m", "relu_fast.cli", "dance"]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, timeout=60, check=False, preexec_fn=lambda: os.close(2)
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
 
 
 def test_a_closed_pipe_ends_a_command_quietly():

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -278,3 +279,47 @@ def test_count_active_counts_how_often_each_unit_is_above_zero(x, axis, expected
     got = rf.count_active(x, unit_axis=axis)
     assert got.dtype == np.int64
     assert got.tolist() == expected
+
+
+# ---- safe to hand out
+
+
+@both
+def test_arrays_cannot_be_resized_under_a_pass(make):
+    for array in fields(make()).values():
+        with pytest.raises(ValueError, match="resize"):
+            array.resize(1, refcheck=False)
+
+
+class Named(rf.UnitStats):
+    """A subclass with something of its own."""
+
+
+def test_subclasses_keep_their_attributes_and_add_up():
+    named = Named(5, EVERYTHING).merge(unit_stats())
+    named.title = "fc1"
+    for twin in (pickle.loads(pickle.dumps(named)), copy.deepcopy(named)):
+        assert twin.title == "fc1"
+        assert_equal(twin, named)
+    for total in (named + unit_stats(1), unit_stats(1) + named):
+        np.testing.assert_array_equal(total.active, unit_stats().active + unit_stats(1).active)
+
+
+def test_two_threads_cannot_lose_each_others_counts():
+    z = np.ones((2, 400_000), np.float32)
+    stats, done = rf.UnitStats(z.shape[1]), [0, 0]
+
+    def work(k):
+        for _ in range(40):
+            try:
+                rf.fused.observe(z, "relu", stats=stats)
+                done[k] += 1
+            except RuntimeError as error:
+                assert "being filled by another thread" in str(error)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(stats.seen) == {2 * sum(done)} == set(stats.active)

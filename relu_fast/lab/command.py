@@ -59,10 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=_folder,
         default=Path("relu-fast-lab"),
         metavar="DIR",
-        help="folder for report.html, summary.json and tensorboard/ (default: %(default)s)",
+        help="folder for report.html, summary.json and tensorboard/, where events of experiments that this "
+        "run does not finish stay (default: %(default)s)",
     )
     quick = " ".join(f"--{name} {value}" for name, value in QUICK.items())
     parser.add_argument("--quick", action="store_true", help=f"seconds only: {quick}, where not given")
@@ -74,8 +75,9 @@ def run(args: argparse.Namespace) -> int:
     Returns
     -------
     int
-        The exit code: 0; 1 if a file could not be written after all; 2 for bad options, found before
-        anything is trained; 130 after Ctrl-C.
+        The exit code: 0; 1 if a file could not be written or memory ran out after all; 2 for bad options, found before
+        anything is trained; 130 after Ctrl-C. Whatever stops the training, the experiments that were finished
+        are written.
     """
     if missing("lab"):
         print("relu-fast lab needs the extra: pip install 'relu_fast[lab]'", file=sys.stderr)
@@ -91,16 +93,34 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         return _failed(str(error))
     except OSError as error:
-        return _failed(f"cannot write to --out {str(args.out)!r}: {error.strerror or error}")
-    try:
-        study = run_study(settings, folder, sys.stderr)
-    except MemoryError:
-        return _failed(f"--samples {settings.samples} do not fit into memory")
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        return _failed(f"cannot write to --out {str(args.out)!r}: {error.strerror or error}", code=1)
-    return _finish(study, folder)
+        return _failed(_unwritable(folder, error))
+    study, stopped = run_study(settings, folder, sys.stderr)
+    if study.results:
+        try:
+            folder.write(study)
+        except OSError as error:
+            return _failed(_unwritable(folder, error), code=1)
+        _show(study, folder)
+    if stopped is None:
+        return 0
+    finished = ", ".join(result.name for result in study.results)
+    kept = (
+        f"the files hold what was finished: {finished}"
+        if finished
+        else "nothing was finished, nothing was written"
+    )
+    if isinstance(stopped, OSError):
+        return _failed(f"{_unwritable(folder, stopped)}; {kept}", code=1)
+    if isinstance(stopped, MemoryError):
+        return _failed(f"--samples {settings.samples} do not fit into memory; {kept}", code=1)
+    return _failed(f"interrupted; {kept}", code=130)
+
+
+def _folder(word: str) -> Path:
+    if not word:
+        # Path("") would be the current folder.
+        raise argparse.ArgumentTypeError("got '', expected a folder")
+    return Path(word)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -115,31 +135,21 @@ def _settings(args: argparse.Namespace) -> Settings:
     return Settings(**(QUICK if args.quick else {}) | given)
 
 
-def _finish(study: Study, folder: OutputFolder) -> int:
-    """Write the files, show the table; returns the exit code."""
+def _show(study: Study, folder: OutputFolder) -> None:
+    """Print the table, what came out in words, and where the files are."""
     from .terminal import print_findings, print_table
 
-    if study.results:
-        try:
-            folder.write(study)
-        except OSError as error:
-            return _failed(f"cannot write to --out {str(folder.path)!r}: {error.strerror or error}", code=1)
-        print_table(study.rows, sys.stdout)
-        print()
-        print_findings(study.results, sys.stdout)
-        print(
-            f"\n{folder.report}\n{folder.summary}\n{folder.events}/  (tensorboard --logdir {folder.events})"
-        )
-    if not study.interrupted:
-        return 0
-    finished = ", ".join(result.name for result in study.results)
-    kept = (
-        f"the files hold what was finished: {finished}"
-        if finished
-        else "nothing was finished, nothing was written"
-    )
-    print(f"relu-fast lab: interrupted; {kept}", file=sys.stderr)
-    return 130
+    print_table(study.rows, sys.stdout)
+    print()
+    print_findings(study.results, sys.stdout)
+    print(f"\n{folder.report}\n{folder.summary}\n{folder.events}/  (tensorboard --logdir {folder.events})")
+    older = folder.older_events(study)
+    if older:
+        print(f"{folder.events}/ also holds events of an earlier run: {', '.join(older)}")
+
+
+def _unwritable(folder: OutputFolder, error: OSError) -> str:
+    return f"cannot write to --out {str(folder.path)!r}: {error.strerror or error}"
 
 
 def _failed(reason: str, *, code: int = 2) -> int:

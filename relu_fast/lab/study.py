@@ -22,16 +22,22 @@ from .terminal import progress
 __all__ = ["run_study"]
 
 
-def run_study(settings: Settings, folder: OutputFolder, stream: TextIO) -> Study:
+def run_study(
+    settings: Settings, folder: OutputFolder, stream: TextIO
+) -> tuple[Study, KeyboardInterrupt | OSError | MemoryError | None]:
     """Run the experiments and show the progress on `stream`.
 
-    Ctrl-C ends the run; the study then holds the experiments that were finished and is marked as
-    interrupted.
+    Returns
+    -------
+    Study
+        If the run was stopped it holds the experiments that were finished, and is marked as interrupted.
+    KeyboardInterrupt, OSError, MemoryError or None
+        What stopped it: Ctrl-C, an event file that could not be written, too little memory.
     """
     experiments = named(settings.experiments)
     epochs = [settings.epochs * experiment.epochs_factor for experiment in experiments]
     results: list[ExperimentResult] = []
-    interrupted = False
+    stopped: KeyboardInterrupt | OSError | MemoryError | None = None
     started, began = datetime.datetime.now().astimezone(), time.perf_counter()
     try:
         # For matrices this small a second BLAS thread gains nothing, and waiting it takes a core: on a busy
@@ -46,9 +52,11 @@ def run_study(settings: Settings, folder: OutputFolder, stream: TextIO) -> Study
                 result = run_experiment(experiment, settings, events=events, on_epoch=shown.epoch)
                 results.append(result)
                 shown.end(result)
-    except KeyboardInterrupt:
-        interrupted = True
-    return Study(
+    except BrokenPipeError:
+        raise
+    except (KeyboardInterrupt, OSError, MemoryError) as error:
+        stopped = error
+    study = Study(
         command=settings.command,
         settings=settings.to_dict(),
         data={
@@ -66,5 +74,6 @@ def run_study(settings: Settings, folder: OutputFolder, stream: TextIO) -> Study
         results=tuple(results),
         started=started.isoformat(timespec="seconds"),
         seconds=time.perf_counter() - began,
-        interrupted=interrupted,
+        interrupted=stopped is not None,
     )
+    return study, stopped

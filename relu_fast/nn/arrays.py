@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["as_examples", "as_real", "as_targets", "at_least"]
+__all__ = ["as_examples", "as_number", "as_real", "as_targets", "at_least", "check_finite"]
 
 
 def at_least(value: Any, least: int, name: str) -> int:
@@ -30,6 +30,14 @@ def at_least(value: Any, least: int, name: str) -> int:
     if number < least:
         raise ValueError(f"{name} is {number}, expected an integer >= {least}")
     return number
+
+
+def as_number(value: Any, name: str, expected: str) -> float:
+    """Return `value` as a float; TypeError if it is no real number, telling what was `expected`."""
+    given = np.asarray(value)
+    if given.ndim or given.dtype.kind not in "fiu":
+        raise TypeError(f"{name} is {_in_one_line(value)}, expected {expected}")
+    return float(given)
 
 
 def as_real(values: ArrayLike, dtype: np.dtype, name: str) -> np.ndarray:
@@ -81,3 +89,18 @@ def as_targets(y: ArrayLike, rows: int, units: int, dtype: np.dtype, name: str =
     if rows == 0:
         raise ValueError(f"{name} has shape {y.shape}: no examples, expected at least one")
     return y
+
+
+def check_finite(values: np.ndarray, name: str) -> None:
+    """Raise ValueError if there is a NaN or an infinity in `values`, which the message calls `name`."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        first = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(
+            f"{name} holds {finite.size - np.count_nonzero(finite)} values that are NaN or infinite, "
+            f"the first at {first}; expected finite numbers"
+        )
+
+
+def _in_one_line(value: Any) -> str:
+    return f"an array {value.shape}" if isinstance(value, np.ndarray) else repr(value)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .arrays import as_number
 from .layers import Layer
 
 __all__ = ["AlphaDropout", "Dropout"]
@@ -27,10 +28,10 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, *, name: str | None = None) -> None:
         super().__init__(name)
+        self.rate = as_number(rate, "rate", "a number in [0, 1)")
         # The negation also catches NaN.
-        if not 0.0 <= rate < 1.0:
+        if not 0.0 <= self.rate < 1.0:
             raise ValueError(f"rate is {rate!r}, expected a number in [0, 1)")
-        self.rate = float(rate)
         self._factor: np.ndarray | None = None  # d y / d x of the last forward pass; None: the identity
         self._generator = np.random.default_rng(0)
 

@@ -210,19 +210,18 @@ def get(initializer: str | Initializer) -> Initializer:
     ValueError
         For an unknown name; the message lists the choices.
     TypeError
-        For anything that is neither a name nor callable.
+        For anything that is neither a name nor callable, and for a class.
     """
     if isinstance(initializer, str):
         if initializer not in INITIALIZERS:
             raise ValueError(f"unknown initializer {initializer!r}; choose from {', '.join(INITIALIZERS)}")
         return INITIALIZERS[initializer]()
-    factories: list[object] = list(INITIALIZERS.values())
-    if initializer in factories:
+    if isinstance(initializer, type) or any(initializer is make for make in INITIALIZERS.values()):
+        kind = "class" if isinstance(initializer, type) else "function"
         raise TypeError(
-            f"initializer is the function {initializer.__name__}, expected what it returns: call it"
+            f"initializer is the {kind} {initializer.__name__}, expected what it returns: call it"
         )
     if not callable(initializer):
-        raise TypeError(
-            f"initializer is {initializer!r}, expected a name or a callable of (shape, generator)"
-        )
+        given = f"a {type(initializer).__name__}" if np.ndim(initializer) else repr(initializer)
+        raise TypeError(f"initializer is {given}, expected a name or a callable of (shape, generator)")
     return initializer

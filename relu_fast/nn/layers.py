@@ -52,8 +52,8 @@ class Layer:
     def bind(self, parameters: list[np.ndarray], gradients: list[np.ndarray]) -> None:
         """Take these views into the model's flat vectors as parameters and gradients."""
 
-    def initialize(self, generator: np.random.Generator) -> None:
-        """Draw the initial values of the parameters."""
+    def initialize(self, parameters: list[np.ndarray], generator: np.random.Generator) -> None:
+        """Draw initial values into `parameters`, arrays of `parameter_shapes`; they are bound afterwards."""
 
     def reseed(self, generator: np.random.Generator) -> None:
         """Take `generator` as the source of noise."""
@@ -189,12 +189,10 @@ class Dense(Layer):
         """Take the views for kernel and bias."""
         self._views = (*parameters, *gradients)
 
-    def initialize(self, generator: np.random.Generator) -> None:
+    def initialize(self, parameters: list[np.ndarray], generator: np.random.Generator) -> None:
         """Draw the kernel, then the bias."""
-        for parameter, initializer in (
-            (self.kernel, self.kernel_initializer),
-            (self.bias, self.bias_initializer),
-        ):
+        initializers = self.kernel_initializer, self.bias_initializer
+        for parameter, initializer in zip(parameters, initializers, strict=True):
             values = np.asarray(initializer(parameter.shape, generator))
             if values.shape != parameter.shape:
                 raise ValueError(f"{initializer!r} gave shape {values.shape}, expected {parameter.shape}")

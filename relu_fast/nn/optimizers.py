@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from .arrays import as_number
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "clip_by_global_norm", "get"]
 
@@ -29,6 +33,13 @@ class Optimizer(ABC):
     _scratch: np.ndarray
     _steps: int
 
+    def __setattr__(self, name: str, value: object) -> None:
+        # Hyperparameters may be set at any time, and are checked each time.
+        check = HYPERPARAMETERS.get(name)
+        if check is not None:
+            check(name, value)
+        object.__setattr__(self, name, value)
+
     def step(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
         """Change `parameters` (n,) in place by one step along `gradients` (n,), which are only read.
 
@@ -37,13 +48,13 @@ class Optimizer(ABC):
         ValueError
             If shapes or dtypes differ, or earlier steps moved another parameter vector.
         """
-        if parameters is not self._parameters:
-            self.adopt(parameters)
         if gradients.shape != parameters.shape or gradients.dtype != parameters.dtype:
             raise ValueError(
                 f"gradients are {gradients.dtype} {gradients.shape}, "
                 f"expected {parameters.dtype} {parameters.shape} as the parameters"
             )
+        if parameters is not self._parameters:
+            self.adopt(parameters)
         self._steps += 1
         self._move(parameters, gradients)
         if self._steps % FLUSH_EVERY == 0:
@@ -59,15 +70,22 @@ class Optimizer(ABC):
         ValueError
             If this optimizer already moves another vector: its moments would be wrong there.
         """
+        self.check(parameters)
         if self._parameters is None:
             self._moments = [np.zeros_like(parameters) for _ in range(self.moments)]
             self._scratch = np.empty_like(parameters)
-        elif parameters.__array_interface__ != self._parameters.__array_interface__:
+        self._parameters = parameters
+
+    def check(self, parameters: np.ndarray | None) -> None:
+        """Raise what `adopt` would, and change nothing; None stands for a vector that does not exist yet."""
+        known = self._parameters
+        if known is not None and (
+            parameters is None or parameters.__array_interface__ != known.__array_interface__
+        ):
             raise ValueError(
                 f"this {type(self).__name__} already moves another parameter vector: "
                 "take a new one for each model, or call reset()"
             )
-        self._parameters = parameters
 
     def reset(self) -> None:
         """Forget the moments, the number of steps and the parameter vector."""
@@ -83,19 +101,22 @@ class Optimizer(ABC):
 
 @dataclass(kw_only=True, eq=False)
 class SGD(Optimizer):
-    """Stochastic gradient descent: v = momentum v - learning_rate g; w = w + v (Keras' form)."""
+    """Stochastic gradient descent: v = momentum v - learning_rate g; w = w + v (Keras' form).
+
+    Both may change between steps.
+    """
 
     learning_rate: float = 0.01
     momentum: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_positive("learning_rate", self.learning_rate)
-        _check_decay("momentum", self.momentum)
-        self.moments = 1 if self.momentum else 0
         self.reset()
 
     def _move(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
         change = np.multiply(gradients, -self.learning_rate, out=self._scratch)
+        if self.momentum and not self._moments:
+            # Only now, as it may have been zero in earlier steps, which need no velocity.
+            self._moments = [np.zeros_like(parameters)]
         for velocity in self._moments:
             velocity *= self.momentum
             velocity += change
@@ -112,17 +133,14 @@ class Adam(Optimizer):
     epsilon is added to the root of v before the bias of v is corrected ("epsilon hat" in the paper).
     """
 
+    moments = 2
+
     learning_rate: float = 0.001
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
 
     def __post_init__(self) -> None:
-        _check_positive("learning_rate", self.learning_rate)
-        _check_decay("beta_1", self.beta_1)
-        _check_decay("beta_2", self.beta_2)
-        _check_positive("epsilon", self.epsilon)
-        self.moments = 2
         self.reset()
 
     def _move(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
@@ -176,8 +194,13 @@ def clip_by_global_norm(gradients: np.ndarray, clip_norm: float) -> float:
     ------
     ValueError
         If `clip_norm` is not a finite number > 0.
+    TypeError
+        If `gradients` is not one array of floats.
     """
     _check_positive("clip_norm", clip_norm)
+    if not isinstance(gradients, np.ndarray) or gradients.dtype.kind != "f":
+        given = gradients.dtype if isinstance(gradients, np.ndarray) else type(gradients).__name__
+        raise TypeError(f"gradients is a {given}, expected one array of floats, such as model.gradients")
     flat = gradients.reshape(-1)
     # float32 squares overflow from 1.8e19 on; the norm is then taken in float64.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -191,11 +214,20 @@ def clip_by_global_norm(gradients: np.ndarray, clip_norm: float) -> float:
     return norm
 
 
-def _check_positive(name: str, value: float) -> None:
-    if not 0.0 < value < math.inf:
+def _check_positive(name: str, value: Any) -> None:
+    if not 0.0 < as_number(value, name, "a finite number > 0") < math.inf:
         raise ValueError(f"{name} is {value!r}, expected a finite number > 0")
 
 
-def _check_decay(name: str, value: float) -> None:
-    if not 0.0 <= value < 1.0:
+def _check_decay(name: str, value: Any) -> None:
+    if not 0.0 <= as_number(value, name, "a number in [0, 1)") < 1.0:
         raise ValueError(f"{name} is {value!r}, expected a number in [0, 1)")
+
+
+HYPERPARAMETERS: dict[str, Callable[[str, Any], None]] = {
+    "learning_rate": _check_positive,
+    "momentum": _check_decay,
+    "beta_1": _check_decay,
+    "beta_2": _check_decay,
+    "epsilon": _check_positive,
+}

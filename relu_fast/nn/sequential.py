@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from . import losses, training
-from .arrays import as_examples, as_targets, at_least
+from .arrays import as_examples, as_targets, at_least, check_finite
 from .layers import Layer
 from .state import State, widths
 from .streams import INITIAL_VALUES, NOISE, streams
@@ -108,7 +108,7 @@ class Sequential:
         Raises
         ------
         ValueError
-            For features <= 0, or an initializer that gives another shape.
+            For features <= 0, a negative seed, or an initializer that gives another shape.
         TypeError
             For a dtype other than float32 and float64.
         """
@@ -117,9 +117,14 @@ class Sequential:
         if checked not in (np.float32, np.float64):
             raise TypeError(f"dtype is {checked}, expected float32 or float64")
         generators = streams(seed, INITIAL_VALUES, len(self.layers))
-        self._state = State(self.layers, features, checked)
-        for layer, generator in zip(self.layers, generators, strict=True):
-            layer.initialize(generator)
+        state = State(self.layers, features, checked)
+        for layer, parameters, generator in zip(
+            self.layers, state.views(state.parameters), generators, strict=True
+        ):
+            layer.initialize(parameters, generator)
+        # From here on nothing fails: a model that cannot be built anew stays as it was.
+        self._state = state
+        state.bind(self.layers)
         self.reseed(seed)
         return self
 
@@ -154,10 +159,18 @@ class Sequential:
         loss: str | losses.Loss = "binary_crossentropy",
         batch_size: int = 4096,
     ) -> float:
-        """Return the mean loss over all examples, in evaluation mode, computed in batches."""
+        """Return the mean loss over all examples, in evaluation mode, computed in batches.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For shapes, dtypes and labels that do not fit, and for data that is NaN or infinite.
+        """
         loss = losses.get(loss)
         batch_size = at_least(batch_size, 1, "batch_size")
         x, y = self._examples_and_targets(x, y, loss)
+        check_finite(x, "x")
+        check_finite(y, "y")
         total = 0.0
         for start in range(0, len(x), batch_size):
             batch = slice(start, start + batch_size)
@@ -246,7 +259,8 @@ class Sequential:
         Raises
         ------
         ValueError, TypeError
-            For options, shapes, dtypes and labels that do not fit; no parameter has moved then.
+            For options, shapes, dtypes and labels that do not fit, and for data that is NaN or infinite; the
+            model is as it was then.
         ImportError
             For progress=True without rich.
         """

@@ -27,7 +27,7 @@ class State:
     Attributes
     ----------
     parameters, gradients : ndarray (n,)
-        Zeros at first; each layer gets views into them.
+        Zeros at first; `bind` gives each layer views into them.
     outputs, input_gradients : Buffers
         One array for the output of each layer, and for the gradient at its input.
     first_trainable : int
@@ -45,18 +45,23 @@ class State:
         self.outputs, self.input_gradients = Buffers(columns[1:], dtype), Buffers(columns[:-1], dtype)
         trainable = [i for i, shapes in enumerate(self._shapes) if shapes]
         self.first_trainable = trainable[0] if trainable else len(layers)
-        self.bind(layers)
+
+    def views(self, vector: np.ndarray) -> list[list[np.ndarray]]:
+        """Cut a flat vector into kernel, bias, kernel, bias, ...: a list for each layer, in their order."""
+        start, views = 0, []
+        for shapes in self._shapes:
+            views.append([])
+            for shape in shapes:
+                stop = start + math.prod(shape)
+                views[-1].append(vector[start:stop].reshape(shape))
+                start = stop
+        return views
 
     def bind(self, layers: Sequence[Layer]) -> None:
-        """Hand the layers their views: kernel, bias, kernel, bias, ... in the order of the layers."""
-        start = 0
-        for layer, shapes in zip(layers, self._shapes, strict=True):
-            parameters, gradients = [], []
-            for shape in shapes:
-                part = slice(start, start + math.prod(shape))
-                parameters.append(self.parameters[part].reshape(shape))
-                gradients.append(self.gradients[part].reshape(shape))
-                start = part.stop
+        """Hand the layers their views of parameters and gradients."""
+        for layer, parameters, gradients in zip(
+            layers, self.views(self.parameters), self.views(self.gradients), strict=True
+        ):
             layer.bind(parameters, gradients)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import losses, optimizers
-from .arrays import as_examples, as_targets, at_least
+from .arrays import as_examples, as_targets, at_least, check_finite
 from .progress import progress_bar
 from .streams import SHUFFLING, streams
 
@@ -54,6 +54,7 @@ def fit(
     x, y = _examples_and_targets(model, x, y, loss, model.features)
     validation = None if validation_data is None else _validation(model, validation_data, x.shape[1], loss)
     bar = progress_bar(progress, epochs, steps=-(-len(x) // batch_size))
+    optimizer.check(model.parameters if model.built else None)
 
     if not model.built:
         model.build(x.shape[1], seed=seed)
@@ -107,9 +108,11 @@ def _batches(
 def _examples_and_targets(
     model: Sequential, x: ArrayLike, y: ArrayLike, loss: losses.Loss, features: int | None, kind: str = ""
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both as arrays that fit the loss and the model, built or not; `kind` is for the messages."""
+    """Both as finite arrays that fit the loss and the model, built or not; `kind` is for the messages."""
     x = as_examples(x, features, model.dtype, kind + "x")
     y = as_targets(y, len(x), model.output_units(x.shape[1]), model.dtype, kind + "y")
+    check_finite(x, kind + "x")
+    check_finite(y, kind + "y")
     loss.check_target(y, kind + "y")
     return x, y
 
@@ -124,9 +127,13 @@ def _validation(
 
 def _listed(callbacks: Iterable[Callback]) -> tuple[Callback, ...]:
     try:
-        return tuple(callbacks)
+        listed = tuple(callbacks)
     except TypeError:
         raise TypeError(f"callbacks is {callbacks!r}, expected a list of objects like nn.Callback") from None
+    for callback in listed:
+        if isinstance(callback, type):
+            raise TypeError(f"callbacks holds the class {callback.__name__}, expected an object: call it")
+    return listed
 
 
 def _call(callbacks: Iterable[Callback], method: str, *arguments: Any) -> None:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import signal
+import stat
+import threading
+from collections.abc import Iterator
 
-__all__ = ["write_atomically"]
+__all__ = ["uninterrupted", "write_atomically"]
 
 
-def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
+def write_atomically(
+    path: str | bytes | os.PathLike[str] | os.PathLike[bytes], content: str | bytes
+) -> None:
     """Write a file under a temporary name beside `path`, then rename it into place.
 
     Text is written as UTF-8 with the line ends as given. A symbolic link is followed, its target replaced.
+    A pipe or a device, as ``/dev/stdout``, is written straight into: it has no content to keep.
 
     Raises
     ------
@@ -20,11 +27,16 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
         If the folder is missing or cannot be written; `path` is then left as it was, and no temporary file
         stays.
     """
+    path = os.fsdecode(path)
     target = os.path.realpath(path)
-    folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
+    # Short, whatever the name: it is to fit where the name does.
+    temporary = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.tmp")
     data = content.encode() if isinstance(content, str) else content
     try:
+        if _is_special(path):
+            with open(path, "wb") as file:
+                file.write(data)
+            return
         # Not tempfile: its files are private (0600), a report is as readable as the umask says.
         with open(temporary, "xb") as file:
             file.write(data)
@@ -32,9 +44,33 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException as error:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError):
             # Its own message names the temporary file, which nobody asked for.
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+            raise OSError(error.errno, error.strerror, path) from error
         raise
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C inside the block: for what is short and must be done as a whole.
+
+    Signals are the main thread's: elsewhere the block runs as it would without.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _is_special(path: str) -> bool:
+    """Whether there is something that is no regular file."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +15,13 @@ from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.summary import histogram, scalar
 
+from .files import uninterrupted
 from .study import EpochRecord
 
-__all__ = ["EventLog"]
+__all__ = ["EVENT_FILES", "EventLog"]
+
+EVENT_FILES = "events.out.tfevents.*"
+"""The names of event files, as a pattern."""
 
 # TensorFlow's bins: from 1e-12 to 1e20, each a tenth wider than the one before, and the same below zero.
 _POSITIVE = 1e-12 * 1.1 ** np.arange(774)
@@ -25,6 +30,10 @@ BINS = np.concatenate([-_POSITIVE[::-1], [0.0], _POSITIVE])
 
 class EventLog:
     """The event file of one experiment; use it as a context manager.
+
+    While the block runs, the file is in a folder beside `folder`, ``<name>.running``. When the block ends it
+    takes the place of the event files in `folder`, since TensorBoard would join two runs into one zigzag.
+    When the block ends by an exception, it is removed, and `folder` is as it was.
 
     The tags, with the epoch as step::
 
@@ -37,8 +46,7 @@ class EventLog:
     Parameters
     ----------
     folder : Path
-        Made if it is missing. Event files of an earlier run in it are removed: TensorBoard would join the
-        two into one zigzag.
+        Made, when the block ends, if it is missing.
 
     Raises
     ------
@@ -47,11 +55,12 @@ class EventLog:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("events.out.tfevents.*"):
-            old.unlink()
+        self._folder, self._running = folder, folder.with_name(f"{folder.name}.running")
+        # Of a run that was killed.
+        shutil.rmtree(self._running, ignore_errors=True)
+        self._running.mkdir(parents=True)
         # Not tensorboardX's SummaryWriter: it writes in a thread, and hangs when that ends at a full disk.
-        self._writer = EventsWriter(str(folder / "events"))
+        self._writer = EventsWriter(str(self._running / "events"))
 
     def __enter__(self) -> EventLog:
         return self
@@ -59,7 +68,20 @@ class EventLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.close()
+        with uninterrupted():
+            try:
+                self._writer.close()
+                if kind is None:
+                    self._take_place()
+            finally:
+                shutil.rmtree(self._running, ignore_errors=True)
+
+    def _take_place(self) -> None:
+        self._folder.mkdir(exist_ok=True)
+        for old in self._folder.glob(EVENT_FILES):
+            old.unlink()
+        for new in self._running.iterdir():
+            new.replace(self._folder / new.name)
 
     def add_epoch(
         self, record: EpochRecord, tensors: Mapping[str, Mapping[str, NDArray[np.floating]]]

@@ -16,9 +16,10 @@ import pytest
 from small_lab import HEALTHY, STILLBORN
 
 from relu_fast.cli import main
-from relu_fast.lab import study
+from relu_fast.lab import output, study
 from relu_fast.lab.experiments import EXPERIMENTS
 from relu_fast.lab.output import OutputFolder
+from relu_fast.report.study import Study
 
 SMALL = ["--epochs", "2", "--samples", "400"]
 LAYERS = {
@@ -306,13 +307,15 @@ def test_a_process_of_its_own_gives_the_same_numbers(folder, tmp_path):
         (["--seed", "-1"], "--seed is -1, expected at least 0"),
         (["--target", "xor"], "argument --target: invalid choice: 'xor' (choose from"),
         (["--epochs"], "argument --epochs: expected one argument"),
+        (["--out", ""], "argument --out: got '', expected a folder"),
+        (["a\nb"], "unrecognized arguments: a b"),
     ],
 )
 def test_a_bad_option_ends_with_one_line(tmp_path, capsys, options, message):
-    assert run(*options, "--out", tmp_path / "out") == 2
+    assert run("--out", tmp_path / "out", *options) == 2
     output, error = capsys.readouterr()
     assert output == ""
-    assert error.startswith(f"relu-fast lab: {message}")
+    assert re.match(f"relu-fast( lab)?: {re.escape(message)}", error)
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
@@ -332,6 +335,12 @@ def with_a_file_for_the_events(tmp_path):
     return tmp_path
 
 
+def with_a_file_for_an_experiment(tmp_path):
+    (tmp_path / "tensorboard").mkdir()
+    (tmp_path / "tensorboard" / "one-layer").write_text("kept")
+    return tmp_path
+
+
 def without_permission(tmp_path):
     if os.geteuid() == 0:
         pytest.skip("root may write everywhere")
@@ -340,7 +349,14 @@ def without_permission(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "place", [under_a_file, with_a_folder_for_a_report, with_a_file_for_the_events, without_permission]
+    "place",
+    [
+        under_a_file,
+        with_a_folder_for_a_report,
+        with_a_file_for_the_events,
+        with_a_file_for_an_experiment,
+        without_permission,
+    ],
 )
 def test_a_folder_that_cannot_be_written_is_found_before_training(tmp_path, capsys, monkeypatch, place):
     monkeypatch.setattr(study, "run_experiment", lambda *args, **options: pytest.fail("trained"))
@@ -366,8 +382,10 @@ def test_too_many_samples_for_the_memory_end_with_one_line(tmp_path, capsys, mon
         raise MemoryError
 
     monkeypatch.setattr(study, "run_experiment", run_experiment)
-    assert run("--samples", 10**9, "--out", tmp_path) == 2
-    assert capsys.readouterr().err == "relu-fast lab: --samples 1000000000 do not fit into memory\n"
+    assert run(*SMALL, "--out", tmp_path) == 1
+    assert capsys.readouterr().err == (
+        "relu-fast lab: --samples 400 do not fit into memory; nothing was finished, nothing was written\n"
+    )
 
 
 def test_a_disk_that_fills_up_while_training_gives_exit_code_1(tmp_path, capsys, monkeypatch, blink):
@@ -392,7 +410,7 @@ def test_a_full_disk_while_training_ends_with_one_line(tmp_path):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     error = done.stderr.splitlines()
-    assert error[-1] == f"relu-fast lab: cannot write to --out {str(tmp_path)!r}: File too large"
+    assert error[-1].startswith(f"relu-fast lab: cannot write to --out {str(tmp_path)!r}: File too large")
     assert all(line.startswith("[") for line in error[:-1])
     assert done.returncode == 1
 
@@ -413,6 +431,15 @@ def interrupt_at(name, monkeypatch):
         return real(experiment, settings, events=events, on_epoch=on_epoch_then_interrupt)
 
     monkeypatch.setattr(study, "run_experiment", run_experiment)
+
+
+def events_in(folder):
+    """Every file below tensorboard/ with its bytes."""
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in (folder / "tensorboard").rglob("*")
+        if file.is_file()
+    }
 
 
 def test_ctrl_c_leaves_what_was_finished(tmp_path, capsys, monkeypatch, blink):
@@ -437,6 +464,75 @@ def test_ctrl_c_before_anything_was_finished_writes_nothing(tmp_path, capsys, mo
     )
     assert (tmp_path / "summary.json").read_text() == "of an earlier run"
     assert not (tmp_path / "report.html").exists()
+    assert list((tmp_path / "tensorboard").iterdir()) == []
+
+
+def test_ctrl_c_leaves_the_results_of_an_earlier_run(tmp_path, monkeypatch, blink):
+    options = [*SMALL, "--experiments", "healthy,stillborn", "--out", tmp_path]
+    assert run(*options) == 0
+    before = events_in(tmp_path)
+    assert len(before) == 2
+    interrupt_at("healthy", monkeypatch)
+    assert run(*options) == 130
+    assert events_in(tmp_path) == before
+
+
+def test_events_of_experiments_that_are_not_part_of_a_run_stay_and_are_told(tmp_path, capsys, blink):
+    assert run(*SMALL, "--experiments", "healthy,stillborn", "--out", tmp_path) == 0
+    assert "earlier run" not in capsys.readouterr().out
+    assert run(*SMALL, "--experiments", "healthy", "--out", tmp_path) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"{tmp_path / 'tensorboard'}/ also holds events of an earlier run: stillborn"
+    assert {Path(name).parent.name for name in events_in(tmp_path)} == {"healthy", "stillborn"}
+
+
+def test_events_of_a_run_that_was_killed_are_removed(tmp_path, blink):
+    left = tmp_path / "tensorboard" / "healthy.running"
+    left.mkdir(parents=True)
+    (left / "events.out.tfevents.1.host").write_text("of a run that was killed")
+    assert run(*SMALL, "--experiments", "healthy", "--out", tmp_path) == 0
+    assert [Path(name).parent.name for name in events_in(tmp_path)] == ["healthy"]
+
+
+@pytest.mark.parametrize("writing", ["to_json", "render"])
+def test_ctrl_c_while_the_files_are_written_is_ignored(tmp_path, monkeypatch, blink, writing):
+    owner = {"to_json": Study, "render": output}[writing]
+    real = getattr(owner, writing)
+
+    def interrupted(study):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(study)
+
+    monkeypatch.setattr(owner, writing, interrupted)
+    assert run(*SMALL, "--experiments", "healthy", "--out", tmp_path) == 0
+    assert list(summary_of(tmp_path)["experiments"]) == ["healthy"]
+    assert (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(28, "No space left on device"), "cannot write to --out {out!r}: No space left on device"),
+        (MemoryError(), "--samples 400 do not fit into memory"),
+    ],
+)
+def test_an_error_while_training_leaves_what_was_finished(
+    tmp_path, capsys, monkeypatch, blink, error, reason
+):
+    real = study.run_experiment
+
+    def run_experiment(experiment, settings, **options):
+        if experiment.name == "stillborn":
+            raise error
+        return real(experiment, settings, **options)
+
+    monkeypatch.setattr(study, "run_experiment", run_experiment)
+    assert run(*SMALL, "--experiments", "healthy,stillborn", "--out", tmp_path) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    reason = reason.format(out=str(tmp_path))
+    assert last == f"relu-fast lab: {reason}; the files hold what was finished: healthy"
+    assert list(summary_of(tmp_path)["experiments"]) == ["healthy"]
+    assert (tmp_path / "report.html").exists()
 
 
 def test_a_real_signal_ends_a_real_process(tmp_path):
@@ -450,7 +546,7 @@ def test_a_real_signal_ends_a_real_process(tmp_path):
         # A child of a background job would be born deaf to SIGINT.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    events = Path(tmp_path, "tensorboard", "one-layer")
+    events = Path(tmp_path, "tensorboard", "one-layer.running")
     try:
         while process.poll() is None and not any(events.glob("events*")):
             time.sleep(0.05)
@@ -462,3 +558,4 @@ def test_a_real_signal_ends_a_real_process(tmp_path):
         130,
         "relu-fast lab: interrupted; nothing was finished, nothing was written\n",
     )
+    assert events_in(tmp_path) == {}
