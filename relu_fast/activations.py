@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._core import _rows
 
@@ -39,16 +40,30 @@ class Activation:
     gate: float | None
     ceiling: float | None
 
-    def gate_for(self, **params: Any) -> float | None:
-        """Gate of the activation with these parameters (None: it has none).
+    def gate_for(self, **params: Any) -> float | NDArray[np.float64] | None:
+        """Gate of the activation with these parameters; None if it has none.
 
-        A slope given per unit silences a unit only where it is 0; with different slopes in one array there is
-        no common gate, and None is returned.
+        A slope given per unit silences a unit only where it is 0. If that is the case for some units and not
+        for others the gates are an array like the slope, NaN where there is none.
+
+        Raises
+        ------
+        TypeError
+            If the activation does not have one of the parameters; the message names those it has.
         """
+        for given in params:
+            if given not in self.params:
+                choices = ", ".join(self.params) or "none"
+                raise TypeError(f"{self.name} got the parameter {given!r}, its parameters are: {choices}")
         if self.gate_kind != "zero_slope":
             return self.gate
         (slope,) = {**self.params, **params}.values()
-        return 0.0 if slope is not None and not np.any(slope) else None
+        if slope is None:
+            return None
+        gates = np.where(np.asarray(slope) == 0, 0.0, np.nan)
+        if np.isnan(gates).all():
+            return None
+        return gates if np.isnan(gates).any() else 0.0
 
 
 ACTIVATIONS: MappingProxyType[str, Activation] = MappingProxyType(

@@ -8,7 +8,7 @@ __all__ = ["EXTRAS", "missing"]
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "lab": ("jinja2", "matplotlib", "rich", "tensorboard", "tensorboardX", "threadpoolctl"),
-    "bench": ("pytest", "pytest_benchmark", "rich"),
+    "bench": ("pytest", "pytest_benchmark", "rich", "threadpoolctl"),
     "test": ("hypothesis", "mpmath", "pytest", "pytest_benchmark", "xdist"),
 }
 """The modules behind each extra of ``pip install 'relu_fast[...]'``."""

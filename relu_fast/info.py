@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from . import ACTIVATIONS, __version__, isa, relu
 from .extras import EXTRAS, missing
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "lack_of_memory", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +39,21 @@ def run(args: argparse.Namespace) -> int:
     for label, value in lines.items():
         print(f"{label:<{width}}  {value}")
     return 0
+
+
+def lack_of_memory(needed: int) -> str | None:
+    """Say in words that this machine has less than the bytes needed; None if it has them, or does not tell."""
+    memory = _memory()
+    if memory is None or needed <= memory:
+        return None
+    return f"needs {needed / 2**30:.0f} GiB; this machine has {memory / 2**30:.0f}"
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None
 
 
 def _dtypes() -> list[str]:

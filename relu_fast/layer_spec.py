@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .activations import activation_named
 
-__all__ = ["LayerSpec", "checked_name", "describe", "units_of"]
+__all__ = ["LayerSpec", "check_numbers", "checked_name", "describe", "units_of"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class LayerSpec:
         Parameters of the activation, defaults filled in.
     learned : tuple of str
         Names of the parameters that may change from call to call: those without a default, as prelu's weight.
-    gate : float or None
-        At or below it output and gradient are zero; None if there is no such point.
+    gate : float, ndarray (units,) or None
+        At or below it output and gradient are zero; None if there is no such point. An array, NaN where there
+        is none, if only some units have one.
     """
 
     name: str
@@ -37,21 +39,23 @@ class LayerSpec:
     activation: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     learned: tuple[str, ...] = ()
-    gate: float | None = None
+    gate: float | NDArray[np.float64] | None = None
 
     def __str__(self) -> str:
-        values = ", ".join(f"{key}={value}" for key, value in self._fixed().items())
+        # An array is shown in one line, too.
+        values = ", ".join(f"{key}={' '.join(str(value).split())}" for key, value in self._fixed().items())
         called = self.activation + (f"({values})" if values else "") if self.activation else "any activation"
         return f"{called}, {self.units} units"
 
-    def accepts(self, other: LayerSpec) -> bool:
-        """Whether `other` may be the same layer: equal but for the values of learned parameters."""
+    def accepts(self, other: LayerSpec, *, frozen: bool = False) -> bool:
+        """Whether `other` may be the same layer: equal but, unless `frozen`, for what is learned."""
         if self.units != other.units:
             return False
         if self.activation is None or other.activation is None:
             return True
+        compared = self.params if frozen else self._fixed()
         return self.activation == other.activation and all(
-            np.array_equal(value, other.params[key]) for key, value in self._fixed().items()
+            _same(value, other.params[key]) for key, value in compared.items()
         )
 
     def _fixed(self) -> dict[str, Any]:
@@ -64,21 +68,43 @@ def describe(name: str, units: int, activation: str, params: Mapping[str, Any]) 
     Raises
     ------
     ValueError
-        If the activation is unknown (the message lists them) or the name is no name.
+        If the activation is unknown (the message lists them), the name is no name, a parameter is NaN that is
+        not learned, or there are slopes for another number of units.
     TypeError
-        If the activation does not have one of the parameters.
+        If the activation does not have one of the parameters, or one is no number.
     """
     row = activation_named(activation)
-    unknown = [key for key in params if key not in row.params]
-    if unknown:
-        choices = ", ".join(row.params) or "none"
-        raise TypeError(f"{activation} got the parameter {unknown[0]!r}, its parameters are: {choices}")
-    gate = row.gate_for(**params)
+    # Copies: the caller may go on changing an array.
+    given = {key: value if np.isscalar(value) else np.array(value) for key, value in params.items()}
+    gate = row.gate_for(**given)
+    units = operator.index(units)
+    if isinstance(gate, np.ndarray) and gate.shape != (units,):
+        raise ValueError(
+            f"{activation} got parameters of shape {gate.shape}, expected a number or ({units},)"
+        )
     learned = tuple(key for key, default in row.params.items() if default is None)
-    # The caller goes on changing the array of a learned parameter.
-    copies = {key: np.copy(params[key]) for key in learned if key in params}
-    values = {**row.params, **params, **copies}
-    return LayerSpec(checked_name(name), operator.index(units), activation, values, learned, gate)
+    # What is learned may diverge to NaN, and that is worth observing.
+    check_numbers(activation, given, may_be_nan=learned)
+    return LayerSpec(checked_name(name), units, activation, {**row.params, **given}, learned, gate)
+
+
+def check_numbers(activation: str, params: Mapping[str, Any], *, may_be_nan: Container[str] = ()) -> None:
+    """Raise TypeError if a parameter is no number or array of numbers, ValueError if there is NaN in it."""
+    for key, value in params.items():
+        values = np.asarray(value)
+        if values.dtype.kind not in "fiub":
+            raise TypeError(
+                f"{activation} got dtype {values.dtype} in the parameter {key!r}, expected real numbers"
+            )
+        if key not in may_be_nan and np.isnan(values).any():
+            raise ValueError(f"{activation} got NaN in the parameter {key!r}, expected numbers")
+
+
+def _same(value: Any, other: Any) -> bool:
+    if value is None or other is None:
+        return value is other
+    # NaN, to which a learned parameter may diverge, is the same as NaN.
+    return np.array_equal(value, other, equal_nan=True)
 
 
 def checked_name(name: str) -> str:

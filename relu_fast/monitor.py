@@ -38,7 +38,8 @@ class DeadUnitMonitor:
     What is observed is counted in *phases*: "train", while weights move, and others by name. A phase observed
     inside `complete_pass` is a complete pass; only from such a one a unit is called dead. A *window* lasts
     until `snapshot`, which makes it one point of history and starts all counts anew. Memory: the counts of
-    the running window, and less than 100 bytes per unit and snapshot.
+    the running window, and in a snapshot at most 65 bytes per unit and phase, where slopes or alphas are given
+    per unit 16 more.
 
     An error leaves the monitor as it was. It can be pickled; a pass that is running is interrupted in the
     copy.
@@ -97,7 +98,8 @@ class DeadUnitMonitor:
         Raises
         ------
         ValueError
-            If the activation is unknown, the layer is known otherwise, or shapes do not fit.
+            If the activation is unknown, the layer is known otherwise, a parameter is NaN that is not learned,
+            what is learned changes inside a complete pass, or shapes do not fit.
         TypeError
             If the dtype is not one the kernels take, or a parameter is unknown.
         """
@@ -152,11 +154,13 @@ class DeadUnitMonitor:
         Raises
         ------
         ValueError
-            If the layer is known with another number of units.
+            If the layer is known with another number of units, or `units` is negative.
         """
         spec = self._matching(LayerSpec(checked_name(name), operator.index(units)))
+        # Made first: an error registers nothing.
+        stats = GradStats(spec.units)
         self._specs.setdefault(name, spec)
-        return self._gradients.setdefault(name, GradStats(spec.units))
+        return self._gradients.setdefault(name, stats)
 
     # Passes, windows, reports
 
@@ -216,12 +220,12 @@ class DeadUnitMonitor:
     # Callback of fit: the layers fill the statistics in their own forward and backward passes.
 
     def on_train_begin(self, model: Any) -> None:
-        """Check that the model's layers are known alike or not at all.
+        """Check that the model's layers are known alike or not at all, and watch them.
 
         Raises
         ------
         ValueError
-            If a layer is known otherwise, or two layers have one name.
+            If a layer is known otherwise, two layers have one name, or another monitor watches the model.
         """
         names = [layer.name for layer in _monitored(model)]
         for name in names:
@@ -231,6 +235,13 @@ class DeadUnitMonitor:
                 )
         for layer in _monitored(model):
             self._spec(layer.name, layer.units, layer.activation, layer.activation_params)
+            own = [phase.stats.get(layer.name) for phase in self._phases.values()]
+            stats = getattr(layer, "stats", None)
+            if stats is not None and not any(stats is known for known in own):
+                raise ValueError(
+                    f"layer {layer.name!r} fills the statistics of another monitor, expected one monitor a model"
+                )
+        self._attach(model, "train")
 
     def on_epoch_begin(self, model: Any, epoch: int) -> None:
         """Let the layers count into "train". What an interrupted epoch left in the window is dropped."""
@@ -327,13 +338,21 @@ class DeadUnitMonitor:
         return spec
 
     def _stats_of(self, phase: str, spec: LayerSpec) -> UnitStats:
-        known = self._phases[phase].stats.get(spec.name) if phase in self._phases else None
-        return UnitStats(spec.units) if known is None else known
+        record = self._phases.get(phase)
+        if record is None or spec.name not in record.stats:
+            return UnitStats(spec.units)
+        stats = record.stats[spec.name]
+        same = record.specs[spec.name].accepts(spec, frozen=True)
+        if phase == self._running and not same and stats.seen.any():
+            raise ValueError(
+                f"layer {spec.name!r} has another {', '.join(spec.learned)} than earlier in "
+                f"complete_pass({phase!r}), expected frozen weights"
+            )
+        return stats
 
     def _register(self, phase: str, spec: LayerSpec, stats: UnitStats) -> None:
         self._specs[spec.name] = spec
-        record = self._phases.setdefault(phase, Phase(phase))
-        record.specs[spec.name], record.stats[spec.name] = spec, stats
+        self._phases.setdefault(phase, Phase(phase)).describe(spec, stats)
 
 
 def _monitored(model: Any) -> list[Any]:

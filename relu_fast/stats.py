@@ -55,7 +55,7 @@ class _Record:
         # sum() starts with 0
         return self.copy() if isinstance(other, int) and other == 0 else NotImplemented
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: Any) -> bool:
         if not self._same_kind(other) or self._key() != other._key():
             return False
         return all(np.array_equal(getattr(self, n), getattr(other, n)) for n in self._fields)
@@ -76,7 +76,7 @@ class _Record:
                 getattr(self, name)[...] = array
         vars(self).update(attributes)
 
-    def _same_kind(self, other: object) -> bool:
+    def _same_kind(self, other: Any) -> bool:
         return isinstance(other, _Record) and other._fields == self._fields
 
     def _key(self) -> tuple[Any, ...]:

@@ -24,14 +24,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    *("STATES", "Counts", "Evidence"),
-    *("below_gate", "evidence", "firing_rate", "rate_bound", "state_codes", "unit_states"),
+    *("STATES", "Counts", "Evidence", "Gate"),
+    *("below_gate", "evidence", "firing_rate", "gates", "rate_bound", "state_codes", "unit_states"),
 ]
 
 STATES = ("not_observed", "non_finite", "dead", "unfired", "always_on", "alive")
@@ -53,15 +53,25 @@ class Counts(Protocol):
     def max(self) -> Any: ...
 
 
-def state_codes(counts: Counts, *, gate: float | None, complete: bool) -> NDArray[np.uint8]:
+Gate: TypeAlias = "float | NDArray[np.float64] | None"
+"""Where output and gradient become zero: for all units, for each (NaN: nowhere), or None: nowhere."""
+
+
+def gates(gate: Gate, units: int) -> NDArray[np.float64]:
+    """Write out a gate as one number a unit, (units,), NaN for a unit without one."""
+    return np.broadcast_to(np.float64(np.nan if gate is None else gate), (units,))
+
+
+def state_codes(counts: Counts, *, gate: Gate, complete: bool) -> NDArray[np.uint8]:
     """Find the state of every unit, as an index into `STATES`.
 
     Parameters
     ----------
     counts : Counts
         Statistics with ``active`` and ``nonfinite`` collected, each (units,).
-    gate : float or None
-        Where the activation's output and gradient become zero; None for an activation that has no gate.
+    gate : float, ndarray (units,) or None
+        Where the activation's output and gradient become zero; None for an activation that has no gate, NaN
+        for a unit that has none.
     complete : bool
         Whether the statistics are those of a declared complete pass: frozen weights, evaluation mode, all
         data.
@@ -85,7 +95,7 @@ def state_codes(counts: Counts, *, gate: float | None, complete: bool) -> NDArra
     holds = {
         "not_observed": np.asarray(counts.seen) == 0,
         "non_finite": np.asarray(counts.nonfinite) > 0,
-        "dead": silent & bool(complete and gate is not None),
+        "dead": silent & ~np.isnan(gates(gate, len(silent))) & complete,
         "unfired": silent,
         "always_on": np.asarray(counts.active) == np.asarray(counts.seen),
         "alive": np.ones_like(silent),
@@ -94,7 +104,7 @@ def state_codes(counts: Counts, *, gate: float | None, complete: bool) -> NDArra
     return first.astype(np.uint8)
 
 
-def unit_states(counts: Counts, *, gate: float | None, complete: bool) -> NDArray[np.str_]:
+def unit_states(counts: Counts, *, gate: Gate, complete: bool) -> NDArray[np.str_]:
     """Find the state of every unit by name, (units,); parameters and errors as in `state_codes`."""
     return np.array(STATES)[state_codes(counts, gate=gate, complete=complete)]
 
@@ -136,9 +146,10 @@ def rate_bound(examples: ArrayLike, *, confidence: float = 0.95) -> NDArray[np.f
         return -np.expm1(math.log1p(-confidence) / n)
 
 
-def below_gate(largest: ArrayLike, gate: float) -> NDArray[np.float64]:
-    """Measure how far the largest z lies below the gate, 0 at it and above; the shape of `largest`."""
-    return np.maximum(gate - np.asarray(largest, dtype=np.float64), 0.0)
+def below_gate(largest: ArrayLike, gate: ArrayLike) -> NDArray[np.float64]:
+    """Measure how far the largest z lies below its gate, 0 at it and above; the shape of `largest`."""
+    below: NDArray[np.float64] = np.asarray(gate, dtype=np.float64) - np.asarray(largest, dtype=np.float64)
+    return np.maximum(below, 0.0)
 
 
 @dataclass(frozen=True)
@@ -157,7 +168,7 @@ class Evidence:
     largest : float or None
         Largest z seen, NaN ignored; None if nothing above -inf was.
     gate, below_gate : float or None
-        The activation's gate, and how far the largest z lies below it; None without a gate.
+        The unit's gate, and how far the largest z lies below it; None without a gate.
     firing_rate : float or None
         ``active / seen``.
     rate_bound : float or None
@@ -180,7 +191,7 @@ class Evidence:
     complete: bool
 
 
-def evidence(counts: Counts, unit: int, *, gate: float | None, complete: bool) -> Evidence:
+def evidence(counts: Counts, unit: int, *, gate: Gate, complete: bool) -> Evidence:
     """Collect the evidence for one unit's state.
 
     Raises
@@ -197,6 +208,8 @@ def evidence(counts: Counts, unit: int, *, gate: float | None, complete: bool) -
     # One unit is judged, not the layer: explaining every unit of a layer stays linear in their number.
     own = {name: getattr(counts, name) for name in ("seen", "examples", "active", "nonfinite", "max")}
     one = SimpleNamespace(**{name: None if a is None else a[unit : unit + 1] for name, a in own.items()})
+    own_gate = float(gates(gate, units)[unit])
+    gate = None if math.isnan(own_gate) else own_gate
     state = str(unit_states(one, gate=gate, complete=complete)[0])
     seen, active, examples = int(one.seen[0]), int(one.active[0]), int(one.examples[0])
     largest = None if one.max is None or one.max[0] == -np.inf else float(one.max[0])

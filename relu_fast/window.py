@@ -43,6 +43,14 @@ class Phase:
     specs: dict[str, LayerSpec] = field(default_factory=dict)
     seen_in_pass: dict[str, int] = field(default_factory=dict)
 
+    def describe(self, spec: LayerSpec, stats: UnitStats) -> None:
+        """Note what fills the statistics of a layer from now on."""
+        known = self.specs.get(spec.name)
+        if self.status == "complete" and known is not None and not known.accepts(spec, frozen=True):
+            # The counts of the pass and the new parameters cannot be told apart in one verdict.
+            self.status = "observed"
+        self.specs[spec.name], self.stats[spec.name] = spec, stats
+
     def restart(self, status: str) -> None:
         """Forget what was counted."""
         for stats in self.stats.values():
@@ -99,7 +107,7 @@ def layer_report(
         name=spec.name,
         activation=spec.activation,
         params=dict(spec.params),
-        gate=spec.gate,
+        gate=_frozen(spec.gate) if isinstance(spec.gate, np.ndarray) else spec.gate,
         phase=phase,
         complete=complete,
         codes=_frozen(state_codes(stats, gate=spec.gate, complete=complete)),

@@ -43,7 +43,7 @@ def counts(v, y, axis):
     units, batch_axis = v.shape[axis], 1 if axis % v.ndim == 0 else 0
     found = {
         "seen": np.full(units, v.size // units if units else 0),
-        "examples": np.full(units, 1 if v.ndim == 1 else v.shape[batch_axis]),
+        "examples": np.full(units, 0 if v.size == 0 else 1 if v.ndim == 1 else v.shape[batch_axis]),
     }
     rows, outputs = by_unit(v, axis), by_unit(y, axis)
     found["active"] = np.array([np.sum(row > 0) for row in rows], int)

@@ -1,3 +1,4 @@
+import ast
 import os
 import re
 import resource
@@ -122,6 +123,8 @@ def test_output_that_cannot_be_written_ends_with_one_line_and_exit_code_1(tmp_pa
             stderr=subprocess.PIPE,
             timeout=60,
             check=False,
+            # Unbuffered, argparse would hide the error of its own writing.
+            env=os.environ | {"PYTHONUNBUFFERED": ""},
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
         )
     assert (done.returncode, done.stderr) == (1, b"relu-fast: cannot write the output: File too large\n")
@@ -154,3 +157,17 @@ def test_the_extras_are_those_of_the_project_file():
     for extra, expected in extras.EXTRAS.items():
         names = [re.match(r"[\w-]+", requirement)[0] for requirement in declared[extra]]
         assert [modules.get(name, name) for name in names if name != "relu_fast"] == list(expected)
+
+
+@pytest.mark.parametrize("package", ["bench", "lab"])
+def test_an_extra_has_what_its_package_imports(package):
+    folder = Path(cli.__file__).parent / package
+    nodes = [node for path in folder.glob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0]
+    # PyTorch is a peer to measure, not to install.
+    others = (
+        {name.split(".")[0] for name in names} - {"numpy", "relu_fast", "torch"} - sys.stdlib_module_names
+    )
+    assert "threadpoolctl" in others
+    assert others <= set(extras.EXTRAS[package])

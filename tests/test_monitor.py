@@ -642,3 +642,110 @@ def test_repr_of_a_monitor_says_what_it_holds():
     monitor.observe("fc1", Z)
     monitor.snapshot(1)
     assert repr(monitor) == "<DeadUnitMonitor: 1 layers, 1 snapshots>"
+
+
+def test_a_unit_is_dead_where_its_own_slope_is_zero():
+    monitor = rf.DeadUnitMonitor()
+    passed(monitor, -np.ones((3, 3)), activation="prelu", weight=np.array([0.0, 0.5, 0.0]))
+    layer = monitor.report().layers["fc1"]
+    assert layer.states.tolist() == ["dead", "unfired", "dead"]
+    assert layer.dead == 2
+    np.testing.assert_array_equal(layer.gates, [0.0, np.nan, 0.0])
+    text = " ".join(str(monitor.report()).split())
+    assert (
+        "fc1: dead units 0, 2 (2 units): never fired in a complete pass of 3 examples; largest z -1" in text
+    )
+    assert "fc1: unfired units 1 (1 unit): never fired in 3 examples (has no gate, so none is dead)" in text
+    assert monitor.report().to_dict()["layers"]["fc1"]["gate"] == [0.0, None, 0.0]
+    monitor.report().to_json()
+
+
+def test_without_a_pass_units_with_and_without_a_gate_are_told_apart():
+    monitor = rf.DeadUnitMonitor()
+    monitor.observe("fc1", -np.ones((3, 2)), activation="leaky_relu", negative_slope=np.array([0.0, 0.5]))
+    assert monitor.report().layers["fc1"].dead is None
+    text = " ".join(str(monitor.report()).split())
+    assert (
+        "unfired units 0 (1 unit): never fired in 3 examples (no complete pass, so not called dead)" in text
+    )
+    assert "unfired units 1 (1 unit): never fired in 3 examples (has no gate, so none is dead)" in text
+
+
+def test_a_slope_that_the_caller_changes_in_place_is_another_slope():
+    monitor, slope = rf.DeadUnitMonitor(), np.array([0.1, 0.2])
+    options = {"activation": "leaky_relu", "negative_slope": slope}
+    monitor.observe("fc1", -np.ones((2, 2)), phase="validation", **options)
+    slope[:] = 0.0
+    known = r"'fc1' is known as leaky_relu\(negative_slope=\[0.1 0.2\]\), 2 units, got"
+    with pytest.raises(ValueError, match=known), monitor.complete_pass():
+        monitor.observe("fc1", -np.ones((2, 2)), **options)
+    assert monitor.report().phases["validation"].status == "interrupted"
+    np.testing.assert_array_equal(monitor.report().layers["fc1"].params["negative_slope"], [0.1, 0.2])
+
+
+def test_a_learned_slope_that_changes_inside_a_complete_pass_is_refused():
+    monitor, weight = rf.DeadUnitMonitor(), np.array([0.1, 0.2])
+
+    def batches():
+        yield -np.ones((2, 2))
+        weight[:] = 0.0
+        yield -np.ones((2, 2))
+
+    with pytest.raises(ValueError, match=r"has another weight than earlier in complete_pass\('validation'\)"):
+        passed(monitor, batches(), activation="prelu", weight=weight)
+    assert monitor.report().phases["validation"].status == "interrupted"
+    assert "dead" not in states(monitor.report())
+    # Between passes it may change, and a weight that became NaN is the same NaN.
+    for weight in (np.zeros(2), np.array([np.nan, 0.0])):
+        passed(monitor, *[-np.ones((2, 2))] * 2, activation="prelu", weight=weight)
+    assert states(monitor.report()) == ["unfired", "dead"]
+
+
+def test_another_slope_after_a_complete_pass_takes_its_verdict_back():
+    monitor = rf.DeadUnitMonitor()
+    passed(monitor, -np.ones((2, 2)), activation="prelu", weight=0.1)
+    monitor.unit_stats("fc1", 2, activation="prelu", phase="validation", weight=0.1)
+    assert monitor.report().phases["validation"].status == "complete"
+    monitor.unit_stats("fc1", 2, activation="prelu", phase="validation", weight=0.0)
+    assert monitor.report().phases["validation"].status == "observed"
+    assert states(monitor.report()) == ["unfired"] * 2
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m: m.grad_stats("a", -1), ValueError, "-1"),
+        (lambda m: m.unit_stats("a", -1, activation="relu"), ValueError, "-1"),
+        (lambda m: m.unit_stats("a", 3, activation="prelu", weight=[0.0, 0.5]), ValueError, r"shape \(2,\)"),
+        (
+            lambda m: m.unit_stats("a", 3, activation="elu", alpha=np.nan),
+            ValueError,
+            "elu got NaN in .*'alpha'",
+        ),
+        (
+            lambda m: m.unit_stats("a", 3, activation="elu", alpha="1"),
+            TypeError,
+            "elu got dtype <U1 in .*'alpha'",
+        ),
+        (lambda m: m.observe("a", Z, activation="elu", alpha=np.nan), ValueError, "elu got NaN in .*'alpha'"),
+    ],
+)
+def test_a_layer_that_cannot_be_is_refused_and_not_registered(call, error, message):
+    monitor = rf.DeadUnitMonitor()
+    with pytest.raises(error, match=message):
+        call(monitor)
+    assert dict(monitor.report().layers) == {}
+
+
+def test_a_snapshot_keeps_no_more_per_unit_than_it_says():
+    monitor = rf.DeadUnitMonitor()
+    monitor.observe("fc1", Z, activation="leaky_relu", negative_slope=np.array([0.0, 0.1, 0.0, 0.1]))
+    monitor.observe_grad("fc1", Z)
+    layer = monitor.snapshot(1).layers["fc1"]
+
+    def bytes_per_unit(record):  # as if no count were the same for all units
+        return sum(value.itemsize for value in vars(record).values() if isinstance(value, np.ndarray))
+
+    slopes_and_gates = layer.params["negative_slope"].itemsize + layer.gate.itemsize
+    counts = bytes_per_unit(layer) - layer.gate.itemsize + bytes_per_unit(layer.gradient)
+    assert (counts, slopes_and_gates) == (65, 16)

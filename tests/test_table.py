@@ -76,7 +76,7 @@ GATES = [
     ("prelu", {"weight": 0.25}, None),
     ("prelu", {"weight": 0}, 0.0),
     ("prelu", {"weight": np.zeros(3)}, 0.0),
-    ("prelu", {"weight": np.array([0.0, 0.1])}, None),
+    ("prelu", {"weight": np.array([0.1, 0.2])}, None),
     ("elu", {}, None),
     ("elu", {"alpha": 0.5}, None),
     ("selu", {}, None),
@@ -88,6 +88,19 @@ GATES = [
 @pytest.mark.parametrize(("name", "params", "gate"), GATES, ids=row_id)
 def test_the_gate_depends_on_the_parameters(name, params, gate):
     assert rf.ACTIVATIONS[name].gate_for(**params) == gate
+
+
+@pytest.mark.parametrize(("name", "key"), [("leaky_relu", "negative_slope"), ("prelu", "weight")])
+def test_slopes_of_which_some_are_zero_give_a_gate_per_unit(name, key):
+    gates = rf.ACTIVATIONS[name].gate_for(**{key: [0.0, 0.1, -0.0]})
+    np.testing.assert_array_equal(gates, [0.0, np.nan, 0.0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_parameter_has_no_gate(name):
+    choices = ", ".join(rf.ACTIVATIONS[name].params) or "none"
+    with pytest.raises(TypeError, match=f"{name} got the parameter 'slop', its parameters are: {choices}"):
+        rf.ACTIVATIONS[name].gate_for(slop=0.1)
 
 
 def test_every_row_is_in_the_table_of_gates():

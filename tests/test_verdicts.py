@@ -202,3 +202,21 @@ def test_evidence_of_a_unit_that_is_not_there_raises(unit):
 def test_evidence_repr_gives_it_back():
     found = verdicts.evidence(counts(), 0, gate=0.0, complete=False)
     assert eval(repr(found), {"Evidence": verdicts.Evidence}) == found
+
+
+def test_only_units_with_a_gate_of_their_own_are_dead():
+    four = np.full(3, 4)
+    stats = SimpleNamespace(
+        seen=four,
+        examples=four,
+        active=np.array([0, 0, 2]),
+        nonfinite=0 * four,
+        max=np.array([-1.0, -2.0, 1.0]),
+    )
+    gate = np.array([0.5, np.nan, 0.5])
+    assert verdicts.unit_states(stats, gate=gate, complete=True).tolist() == ["dead", "unfired", "alive"]
+    assert verdicts.unit_states(stats, gate=gate, complete=False).tolist() == ["unfired", "unfired", "alive"]
+    found = [verdicts.evidence(stats, unit, gate=gate, complete=True) for unit in range(3)]
+    assert [one.state for one in found] == ["dead", "unfired", "alive"]
+    assert [one.gate for one in found] == [0.5, None, 0.5]
+    assert [one.below_gate for one in found] == [1.5, None, 0.0]

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..info import lack_of_memory
 from ..report.files import write_atomically
 from .bars import BARS, measure
-from .machine import describe, memory_bytes, one_thread
+from .machine import describe, one_thread
 from .output import Measurement, print_bars, print_table, size_name, to_json
 from .timing import MIN_ROUNDS, interleaved
 from .works import COPY, UNITS, arrays, sampler, works
@@ -61,18 +62,14 @@ class Settings:
             raise ValueError(f"--rounds is {self.rounds}, expected at least {MIN_ROUNDS}")
         if not self.sizes:
             raise ValueError("--sizes names none, expected numbers like 1024, 32Ki, 1Mi")
-        memory = memory_bytes()
         for size in self.sizes:
             if size < 1 or size % UNITS:
                 raise ValueError(
                     f"--sizes has {size_name(size)}, expected multiples of {UNITS} (units of a layer)"
                 )
-            if memory is not None and size * BYTES_PER_ELEMENT > memory:
-                needed = size * BYTES_PER_ELEMENT / 2**30
-                raise ValueError(
-                    f"--sizes has {size_name(size)}, which needs {needed:.0f} GiB; "
-                    f"this machine has {memory / 2**30:.0f}"
-                )
+            lack = lack_of_memory(size * BYTES_PER_ELEMENT)
+            if lack is not None:
+                raise ValueError(f"--sizes has {size_name(size)}, which {lack}")
 
 
 QUICK = Settings(sizes=SIZES[:3], rounds=MIN_ROUNDS, sample_seconds=0.0005)

@@ -15,7 +15,7 @@ import numpy as np
 
 import relu_fast as rf
 
-__all__ = ["Machine", "describe", "memory_bytes", "one_thread"]
+__all__ = ["Machine", "describe", "one_thread"]
 
 _BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS")
 
@@ -82,14 +82,6 @@ def one_thread() -> Iterator[str]:
         return
     with threadpool_limits(1, user_api="blas"):
         yield "one thread (BLAS held to one by threadpoolctl)"
-
-
-def memory_bytes() -> int | None:
-    """How much memory the machine has; None where it does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return None
 
 
 def _load() -> float | None:

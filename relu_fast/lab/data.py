@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FEATURES", "TARGETS", "TRAINING_SHARE", "Data", "Target", "make_data"]
+__all__ = ["BYTES_PER_ROW", "FEATURES", "TARGETS", "TRAINING_SHARE", "Data", "Target", "make_data"]
 
 FEATURES = 4
 TRAINING_SHARE = 0.7
+BYTES_PER_ROW = 112
+"""What `make_data` takes at its peak, with the target that takes most."""
 
 # Positions in the seed's tree of streams. Networks take keys of two numbers, so these are nobody else's.
 _INPUT_STREAM, _LABEL_STREAM = 0, 1

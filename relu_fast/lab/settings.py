@@ -6,7 +6,8 @@ import shlex
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .data import TARGETS
+from ..info import lack_of_memory
+from .data import BYTES_PER_ROW, TARGETS
 from .experiments import EXPERIMENTS, named
 
 __all__ = ["MAX_SAMPLES", "MIN_SAMPLES", "Settings"]
@@ -27,7 +28,8 @@ class Settings:
     Raises
     ------
     ValueError
-        If a value is out of range or a name is unknown; the message says what was given and what may be.
+        If a value is out of range, a name is unknown or the data do not fit into memory; the message says
+        what was given and what may be.
     """
 
     experiments: tuple[str, ...] = tuple(EXPERIMENTS)
@@ -38,7 +40,7 @@ class Settings:
     target: str = "random"
 
     def __post_init__(self) -> None:
-        named(self.experiments)
+        experiments = named(self.experiments)
         for name, least in (("epochs", 1), ("samples", MIN_SAMPLES), ("batch_size", 1), ("seed", 0)):
             value = getattr(self, name)
             if value < least:
@@ -47,6 +49,10 @@ class Settings:
             raise ValueError(f"--samples is {self.samples}, expected at most {MAX_SAMPLES}")
         if self.target not in TARGETS:
             raise ValueError(f"unknown target {self.target!r}; choose from {', '.join(TARGETS)}")
+        rows = self.samples * max(experiment.samples_factor for experiment in experiments)
+        lack = lack_of_memory(rows * BYTES_PER_ROW)
+        if lack is not None:
+            raise ValueError(f"--samples is {self.samples}, which {lack}")
 
     @property
     def command(self) -> str:

@@ -216,7 +216,8 @@ def get(initializer: str | Initializer) -> Initializer:
         if initializer not in INITIALIZERS:
             raise ValueError(f"unknown initializer {initializer!r}; choose from {', '.join(INITIALIZERS)}")
         return INITIALIZERS[initializer]()
-    if isinstance(initializer, type) or any(initializer is make for make in INITIALIZERS.values()):
+    factories: list[object] = list(INITIALIZERS.values())
+    if isinstance(initializer, type) or any(initializer is make for make in factories):
         kind = "class" if isinstance(initializer, type) else "function"
         raise TypeError(
             f"initializer is the {kind} {initializer.__name__}, expected what it returns: call it"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import fused
+from ..layer_spec import check_numbers, describe
 from . import initializers
 from .arrays import at_least
 
@@ -118,8 +119,8 @@ class Dense(Layer):
     Raises
     ------
     ValueError
-        For units <= 0, an unknown activation or initializer, or a parameter with which the gradient cannot be
-        told from the output (a negative slope or alpha).
+        For units <= 0, an unknown activation or initializer, a parameter that is NaN, or one with which the
+        gradient cannot be told from the output (a negative slope or alpha).
     TypeError
         For an activation parameter that does not exist or is missing.
     """
@@ -191,8 +192,8 @@ class Dense(Layer):
 
     def initialize(self, parameters: list[np.ndarray], generator: np.random.Generator) -> None:
         """Draw the kernel, then the bias."""
-        initializers = self.kernel_initializer, self.bias_initializer
-        for parameter, initializer in zip(parameters, initializers, strict=True):
+        drawn = zip(parameters, (self.kernel_initializer, self.bias_initializer), strict=True)
+        for parameter, initializer in drawn:
             values = np.asarray(initializer(parameter.shape, generator))
             if values.shape != parameter.shape:
                 raise ValueError(f"{initializer!r} gave shape {values.shape}, expected {parameter.shape}")
@@ -249,6 +250,9 @@ def _check_activation(activation: str | None, units: int, params: dict[str, Any]
         if params:
             raise TypeError(f"a layer without activation takes no parameters, got {', '.join(params)}")
         return
+    # Before the passes are asked: they would take `stats` or `out` as an option of their own.
+    describe("layer", units, activation, params)
+    check_numbers(activation, params)
     # The passes know best what they take: ask them with one row.
     row = np.zeros((1, units), np.float32)
     fused.backward(row, activation, y=fused.forward(row, activation, **params), **params)

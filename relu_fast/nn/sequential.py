@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from . import losses, training
 from .arrays import as_examples, as_targets, at_least, check_finite
-from .layers import Layer
+from .layers import Dense, Layer
 from .state import State, widths
 from .streams import INITIAL_VALUES, NOISE, streams
 
@@ -60,13 +61,19 @@ class Sequential:
         for layer in self.layers:
             layer.placed = True
         self._state: State | None = None
+        self._in_callback = False
 
     def __repr__(self) -> str:
         return f"Sequential([{', '.join(map(repr, self.layers))}])"
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
-        # A copy or an unpickled layer holds its views as arrays of its own: make them views again.
+        # A copy or an unpickled layer holds its views as arrays of its own: make them views again. It may have
+        # been made by a callback, but is itself neither in training nor watched.
         self.__dict__.update(attributes)
+        self._in_callback = False
+        for layer in self.layers:
+            if isinstance(layer, Dense):
+                layer.stats = layer.grad_stats = None
         if self._state is not None:
             self._state.bind(self.layers)
 
@@ -136,8 +143,9 @@ class Sequential:
     def __call__(self, x: ArrayLike, *, training: bool = False) -> np.ndarray:
         """Return the output (rows, units) for `x` (rows, features), in one batch, as a new array."""
         x = y = self._examples(x)
-        for layer in self.layers:
-            y = layer.forward(y, training=training)
+        with self._asked():
+            for layer in self.layers:
+                y = layer.forward(y, training=training)
         # A layer that does nothing returns its input.
         return y.copy() if np.may_share_memory(y, x) else y
 
@@ -146,9 +154,10 @@ class Sequential:
         x = self._examples(x)
         batch_size = at_least(batch_size, 1, "batch_size")
         result = np.empty((len(x), self._built().units), self.dtype)
-        for start in range(0, len(x), batch_size):
-            batch = slice(start, start + batch_size)
-            result[batch] = self._forward(x[batch], training=False)[-1]
+        with self._asked():
+            for start in range(0, len(x), batch_size):
+                batch = slice(start, start + batch_size)
+                result[batch] = self._forward(x[batch], training=False)[-1]
         return result
 
     def evaluate(
@@ -172,10 +181,11 @@ class Sequential:
         check_finite(x, "x")
         check_finite(y, "y")
         total = 0.0
-        for start in range(0, len(x), batch_size):
-            batch = slice(start, start + batch_size)
-            prediction = self._forward(x[batch], training=False)[-1]
-            total += len(prediction) * loss.batch_value(prediction, y[batch])
+        with self._asked():
+            for start in range(0, len(x), batch_size):
+                batch = slice(start, start + batch_size)
+                prediction = self._forward(x[batch], training=False)[-1]
+                total += len(prediction) * loss.batch_value(prediction, y[batch])
         return total / len(x)
 
     def loss_and_gradients(
@@ -246,7 +256,8 @@ class Sequential:
             Of the order, of the noise of dropout layers and, if the model is built here, of the initial
             values: independent streams. A second call with one seed repeats order and noise; None never does.
         callbacks : iterable of Callback, or of any objects with such methods
-            Called in this order; any object with some of the methods will do.
+            Called in this order; any object with some of the methods will do. What they compute with
+            ``model(x)``, `predict` and `evaluate` is counted in no statistics.
         progress : bool, optional
             Whether to draw a progress bar on stderr, with rich. None draws one if stderr is a terminal and
             rich is installed.
@@ -278,6 +289,31 @@ class Sequential:
             callbacks=callbacks,
             progress=progress,
         )
+
+    @contextmanager
+    def calling_back(self) -> Iterator[None]:
+        """Declare that the block is a callback of `fit`: what it asks the model is counted nowhere.
+
+        It is neither training nor validation, whichever statistics the layers happen to have.
+        """
+        before, self._in_callback = self._in_callback, True
+        try:
+            yield
+        finally:
+            self._in_callback = before
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """Take the statistics off the layers for the time of the block, if a callback asks."""
+        watched = [layer for layer in self.layers if isinstance(layer, Dense)] if self._in_callback else []
+        kept = [layer.stats for layer in watched]
+        try:
+            for layer in watched:
+                layer.stats = None
+            yield
+        finally:
+            for layer, stats in zip(watched, kept, strict=True):
+                layer.stats = stats
 
     def _forward(self, x: np.ndarray, training: bool) -> list[np.ndarray]:
         """Return `x` and the output of every layer, in arrays that the next pass overwrites."""

@@ -48,7 +48,8 @@ class State:
 
     def views(self, vector: np.ndarray) -> list[list[np.ndarray]]:
         """Cut a flat vector into kernel, bias, kernel, bias, ...: a list for each layer, in their order."""
-        start, views = 0, []
+        start = 0
+        views: list[list[np.ndarray]] = []
         for shapes in self._shapes:
             views.append([])
             for shape in shapes:

@@ -136,9 +136,10 @@ def _listed(callbacks: Iterable[Callback]) -> tuple[Callback, ...]:
     return listed
 
 
-def _call(callbacks: Iterable[Callback], method: str, *arguments: Any) -> None:
+def _call(callbacks: Iterable[Callback], method: str, model: Sequential, *arguments: Any) -> None:
     """Call the method of those that have it, in order."""
-    for callback in callbacks:
-        call = getattr(callback, method, None)
-        if call is not None:
-            call(*arguments)
+    with model.calling_back():
+        for callback in callbacks:
+            call = getattr(callback, method, None)
+            if call is not None:
+                call(model, *arguments)

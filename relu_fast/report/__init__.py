@@ -12,7 +12,7 @@ html        a study as one page; plots and ridges draw its figures
 tensorboard a study as event files
 =========== ==========================================================================
 
-The last two need the extra ``relu_fast[lab]``.
+The last two, with plots and ridges, need the extra ``relu_fast[lab]``.
 """
 
 from .records import GradientReport, LayerReport, PhaseReport, Report, Snapshot

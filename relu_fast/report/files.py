@@ -13,9 +13,7 @@ from collections.abc import Iterator
 __all__ = ["uninterrupted", "write_atomically"]
 
 
-def write_atomically(
-    path: str | bytes | os.PathLike[str] | os.PathLike[bytes], content: str | bytes
-) -> None:
+def write_atomically(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], content: str | bytes) -> None:
     """Write a file under a temporary name beside `path`, then rename it into place.
 
     Text is written as UTF-8 with the line ends as given. A symbolic link is followed, its target replaced.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import verdicts
-from ..verdicts import STATES, Evidence
+from ..verdicts import STATES, Evidence, Gate
 from . import json as as_json
 from . import text as as_text
 from .files import write_atomically
@@ -55,8 +55,9 @@ class LayerReport:
         None if only gradients of the layer were observed.
     params : Mapping
         The activation's parameters, defaults filled in.
-    gate : float or None
-        At or below it output and gradient are zero; None if the activation has no gate.
+    gate : float, ndarray of float64 (units,), or None
+        At or below it output and gradient are zero; None if the activation has no gate. An array, NaN where
+        there is none, if only some units have one: slopes per unit, some of them 0. `gates` is always one.
     phase : str or None
         Where the counts come from; None if the layer was seen in no phase.
     complete : bool
@@ -74,7 +75,7 @@ class LayerReport:
     name: str
     activation: str | None
     params: Mapping[str, Any]
-    gate: float | None
+    gate: Gate
     phase: str | None
     complete: bool
     codes: NDArray[np.uint8]
@@ -95,6 +96,11 @@ class LayerReport:
     def units(self) -> int:
         """Number of units."""
         return len(self.codes)
+
+    @property
+    def gates(self) -> NDArray[np.float64]:
+        """The gate of every unit, NaN where it has none: (units,)."""
+        return verdicts.gates(self.gate, self.units)
 
     @property
     def states(self) -> NDArray[np.str_]:

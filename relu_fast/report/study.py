@@ -4,10 +4,11 @@ The schema of `Study.to_dict`, version 1 (a number that is not known, NaN or inf
 
     {"format": "relu_fast.lab", "version": 1,
      "command": str, "settings": {...}, "data": {...}, "versions": {...},
-     "run": {"started": str, "seconds": float, "interrupted": bool},         differs from run to run
+     "run": {"started": str, "seconds": float, "interrupted": bool,          all that differs from run
+             "epochs_seconds": {name: [float]}},                             to run
      "table": [row],                                                         one row a layer, in order
      "experiments": {name: {"question", "findings": [str], "model": [str], "training_rows",
-                            "validation_rows", "probe_rows", "epochs_seconds": [float],
+                            "validation_rows", "probe_rows",
                             "epochs": {"epoch": [int], "loss": [...], "val_loss": [...],
                                        "layers": {layer: {"dead", "always_on", "sparsity",
                                                           "mean_abs_gradient": [one entry an epoch]}}},
@@ -251,6 +252,7 @@ class Study:
                     "started": self.started,
                     "seconds": self.seconds,
                     "interrupted": self.interrupted,
+                    "epochs_seconds": {result.name: result.epochs_seconds for result in self.results},
                 },
                 "table": [asdict(row) for row in self.rows],
                 "experiments": {result.name: _experiment(result) for result in self.results},
@@ -271,7 +273,6 @@ def _experiment(result: ExperimentResult) -> dict[str, Any]:
         "training_rows": result.training_rows,
         "validation_rows": result.validation_rows,
         "probe_rows": result.probe_rows,
-        "epochs_seconds": result.epochs_seconds,
         "epochs": result.curves(),
         "report": result.report.to_dict(),
     }

@@ -99,21 +99,23 @@ def _layer_sentences(layer: LayerReport) -> list[str]:
     if broken.size:
         values = f"{layer.nonfinite[broken].sum()} of {layer.seen[broken].sum()} values"
         sentences.append(f"{layer.name}: NaN or infinity in units {unit_list(broken)}: {values}.")
-    if dead.size and layer.gate is not None:
-        largest = layer.max[dead]
+    if dead.size:
+        largest, gates = layer.max[dead], layer.gates[dead]
         sentences.append(
             f"{layer.name}: dead units {unit_list(dead)}: never fired in a complete pass of {n}; largest z "
-            f"{span(largest)}, {span(below_gate(largest, layer.gate))} below the gate {layer.gate:g}."
+            f"{span(largest)}, {span(below_gate(largest, gates))} below the gate {span(gates)}."
         )
-    if unfired.size:
-        bound = percent(float(rate_bound(layer.examples[unfired].min())))
-        reason = (
-            "has no gate, so none is dead" if layer.gate is None else "no complete pass, so not called dead"
-        )
-        sentences.append(
-            f"{layer.name}: unfired units {unit_list(unfired)}: never fired in {n} ({reason}); each fires on "
-            f"less than {bound} of such examples if they are independent (95 % bound)."
-        )
+    gateless = np.isnan(layer.gates[unfired])
+    for units, reason in (
+        (unfired[~gateless], "no complete pass, so not called dead"),
+        (unfired[gateless], "has no gate, so none is dead"),
+    ):
+        if units.size:
+            bound = percent(float(rate_bound(layer.examples[units].min())))
+            sentences.append(
+                f"{layer.name}: unfired units {unit_list(units)}: never fired in {n} ({reason}); each fires "
+                f"on less than {bound} of such examples if they are independent (95 % bound)."
+            )
     return sentences
 
 

@@ -49,8 +49,6 @@ def numbers_of(folder):
     """The summary without what differs from run to run."""
     summary = summary_of(folder)
     del summary["run"]
-    for experiment in summary["experiments"].values():
-        del experiment["epochs_seconds"]
     return summary
 
 
@@ -377,7 +375,16 @@ def test_a_missing_extra_is_named_in_one_line(tmp_path, capsys, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-def test_too_many_samples_for_the_memory_end_with_one_line(tmp_path, capsys, monkeypatch):
+def test_samples_that_cannot_fit_into_memory_are_found_before_training(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("relu_fast.info._memory", lambda: 2**34)
+    assert run("--samples", 10**9, "--out", tmp_path / "out") == 2
+    assert capsys.readouterr().err == (
+        "relu-fast lab: --samples is 1000000000, which needs 104 GiB; this machine has 16\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_memory_that_runs_out_while_training_ends_with_one_line(tmp_path, capsys, monkeypatch):
     def run_experiment(*args, **options):
         raise MemoryError
 

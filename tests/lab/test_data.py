@@ -1,9 +1,11 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from relu_fast import nn
 from relu_fast.lab import data as data_module
-from relu_fast.lab.data import TARGETS, make_data
+from relu_fast.lab.data import BYTES_PER_ROW, TARGETS, make_data
 
 ROWS = 20_000
 
@@ -116,3 +118,13 @@ def test_a_small_network_learns_a_learnable_target(target):
         progress=False,
     )
     assert min(history.val_loss) < 0.2
+
+
+def test_the_memory_it_takes_is_what_is_said():
+    peaks = []
+    for target in TARGETS:
+        tracemalloc.start()
+        make_data(ROWS, target=target, seed=0)
+        peaks.append(tracemalloc.get_traced_memory()[1] / ROWS)
+        tracemalloc.stop()
+    assert max(peaks) == pytest.approx(BYTES_PER_ROW, rel=0.05)

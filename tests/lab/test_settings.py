@@ -1,9 +1,13 @@
 import argparse
 import shlex
+from dataclasses import replace
 
 import pytest
 
+from relu_fast import info
 from relu_fast.lab import command
+from relu_fast.lab.data import BYTES_PER_ROW
+from relu_fast.lab.experiments import EXPERIMENTS
 from relu_fast.lab.settings import MAX_SAMPLES, Settings
 
 
@@ -79,3 +83,23 @@ def test_a_bad_value_is_quoted(bad, message):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         Settings(**bad)
     assert str(caught.value) == message
+
+
+def test_data_that_do_not_fit_into_memory_are_refused(monkeypatch):
+    monkeypatch.setattr(info, "_memory", lambda: 2**30)
+    Settings(samples=2**30 // BYTES_PER_ROW)
+    with pytest.raises(ValueError, match=r"^--samples is 100000000, which needs 10 GiB; this machine has 1$"):
+        Settings(samples=100_000_000)
+
+
+def test_the_experiment_with_the_most_rows_decides_what_fits_into_memory(monkeypatch):
+    monkeypatch.setattr(info, "_memory", lambda: 2**30)
+    monkeypatch.setitem(EXPERIMENTS, "large", replace(EXPERIMENTS["selu"], name="large", samples_factor=10))
+    Settings(experiments=("selu",), samples=2_000_000)
+    with pytest.raises(ValueError, match="--samples is 2000000, which needs 2 GiB"):
+        Settings(experiments=("selu", "large"), samples=2_000_000)
+
+
+def test_a_machine_that_does_not_tell_its_memory_takes_everything(monkeypatch):
+    monkeypatch.setattr(info, "_memory", lambda: None)
+    assert Settings(samples=MAX_SAMPLES).samples == MAX_SAMPLES

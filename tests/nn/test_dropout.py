@@ -122,3 +122,10 @@ def test_each_layer_of_a_model_has_noise_of_its_own_that_the_seed_repeats():
 def test_rates_outside_0_1_are_refused(kind, rate):
     with pytest.raises(ValueError, match=rf"rate is {rate}, expected a number in \[0, 1\)"):
         kind(rate)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("rate", ["a", None, [0.5], 0.5j])
+def test_rates_that_are_no_numbers_are_refused(kind, rate):
+    with pytest.raises(TypeError, match=r"rate is .*, expected a number in \[0, 1\)"):
+        kind(rate)

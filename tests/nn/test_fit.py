@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -314,6 +317,12 @@ def test_every_callback_that_began_ends_even_if_another_fails_to():
     assert never == []
 
 
+def with_value(array: np.ndarray, place: object, value: float) -> np.ndarray:
+    changed = array.copy()
+    changed[place] = value
+    return changed
+
+
 X, Y = data(12)
 BAD = [
     ({"epochs": -1}, ValueError, "epochs is -1, expected an integer >= 0"),
@@ -323,7 +332,13 @@ BAD = [
     ({"loss": "crossentropy"}, ValueError, "unknown loss 'crossentropy'; choose from"),
     ({"optimizer": "rmsprop"}, ValueError, "unknown optimizer 'rmsprop'; choose from sgd, adam"),
     ({"callbacks": 3}, TypeError, "callbacks is 3, expected a list"),
-    ({"seed": -1}, ValueError, "non-negative"),
+    ({"seed": -1}, ValueError, "seed is -1, expected an integer >= 0"),
+    ({"callbacks": [nn.Callback]}, TypeError, "callbacks holds the class Callback, expected an object"),
+    ({"x": X * np.nan}, ValueError, r"^x holds 48 values that are NaN or infinite, the first at \(0, 0\)"),
+    ({"x": with_value(X, (3, 2), np.inf)}, ValueError, r"^x holds 1 values .*the first at \(3, 2\)"),
+    ({"y": with_value(Y, 5, np.nan)}, ValueError, r"^y holds 1 values .*the first at \(5, 0\)"),
+    ({"validation_data": (X * np.nan, Y)}, ValueError, "validation x holds 48 values that are NaN"),
+    ({"validation_data": (X, Y - np.inf)}, ValueError, "validation y holds .* NaN or infinite"),
     ({"x": X[0]}, ValueError, r"x has shape \(4,\)"),
     ({"x": X[:, :3]}, ValueError, r"x has shape \(12, 3\), expected \(rows, 4\)"),
     ({"x": X.astype(complex)}, TypeError, "x has dtype complex128"),
@@ -373,6 +388,56 @@ def test_an_optimizer_that_moves_another_model_is_refused():
     with pytest.raises(ValueError, match="already moves another parameter vector"):
         other.fit(X, Y, epochs=1, optimizer=optimizer)
     np.testing.assert_array_equal(other.parameters, before)
+    unbuilt = network()
+    with pytest.raises(ValueError, match="already moves another parameter vector"):
+        unbuilt.fit(X, Y, epochs=1, optimizer=optimizer)
+    assert not unbuilt.built
+
+
+PREDICTS = [f"on_{when}" for when in ("train_begin", "epoch_begin", "validation_begin", "validation_end")]
+
+
+@pytest.mark.parametrize("monitor_first", [True, False])
+@pytest.mark.parametrize("method", [*PREDICTS, "on_epoch_end", "on_train_end"])
+def test_what_a_callback_asks_the_model_is_not_counted(method, monitor_first):
+    def ask(model, *_):
+        model.predict(X)
+        model.evaluate(X, Y)
+        model(X)
+
+    asking, monitor = nn.Callback(), rf.DeadUnitMonitor()
+    setattr(asking, method, ask)
+    callbacks = [monitor, asking] if monitor_first else [asking, monitor]
+    network().fit(*data(70), epochs=2, validation_data=data(30, seed=1), callbacks=callbacks)
+    for point in monitor.report().history:
+        for phase, rows in (("train", 70), ("validation", 30)):
+            assert point.phases[phase].layers["dense_1"].seen.tolist() == [rows] * 8
+    assert monitor.report().step == 2  # nothing came after the last snapshot
+
+
+def test_copies_that_a_callback_makes_are_unwatched_models():
+    class Keep(nn.Callback):
+        def on_validation_begin(self, model, epoch):
+            self.copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+
+    keep = Keep()
+    network().fit(X, Y, epochs=1, validation_data=(X, Y), callbacks=[rf.DeadUnitMonitor(), keep])
+    for model in keep.copies:
+        assert (model.layers[0].stats, model.layers[0].grad_stats) == (None, None)
+        monitor = rf.DeadUnitMonitor()
+        model.fit(X, Y, epochs=1, validation_data=(X, Y), callbacks=[monitor])
+        assert monitor.report().phases["validation"].examples == (12, 12)
+
+
+def test_two_monitors_are_refused_before_training():
+    model = network().build(4)
+    before = model.parameters.copy()
+    with pytest.raises(ValueError, match="'dense_1' fills the statistics of another monitor, expected one"):
+        model.fit(X, Y, epochs=1, callbacks=[rf.DeadUnitMonitor(), rf.DeadUnitMonitor()])
+    np.testing.assert_array_equal(model.parameters, before)
+    assert model.layers[0].stats is None
+    for _ in range(2):  # one after the other they may watch
+        model.fit(X, Y, epochs=1, callbacks=[rf.DeadUnitMonitor()])
 
 
 def test_training_goes_on_where_it_stopped():

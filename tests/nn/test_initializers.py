@@ -124,6 +124,21 @@ def test_an_unknown_name_lists_the_choices():
 
 
 @pytest.mark.parametrize(
+    ("initializer", "message"),
+    [
+        (initializers.Zeros, "is the class Zeros, expected what it returns: call it"),
+        (initializers.zeros, "is the function zeros, expected what it returns: call it"),
+        (np.zeros((4, 3)), "is a ndarray, expected a name or a callable"),
+        (1.0, "is 1.0, expected a name or a callable"),
+    ],
+)
+def test_what_is_no_initializer_is_refused_in_one_line(initializer, message):
+    with pytest.raises(TypeError, match=message) as caught:
+        initializers.get(initializer)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: initializers.random_normal(stddev=-1.0), "stddev"),

@@ -129,6 +129,38 @@ def test_hyperparameters_outside_their_range_are_refused(make, options, message)
     with pytest.raises(ValueError, match=message):
         make(**options)
 
+    optimizer = make()
+    before = repr(optimizer)
+    ((name, value),) = options.items()
+    with pytest.raises(ValueError, match=message):
+        setattr(optimizer, name, value)
+    assert repr(optimizer) == before
+
+
+@pytest.mark.parametrize(
+    ("make", "name"), [(nn.SGD, "learning_rate"), (nn.SGD, "momentum"), (nn.Adam, "epsilon")]
+)
+@pytest.mark.parametrize("value", ["a", None, [0.1]])
+def test_hyperparameters_that_are_no_numbers_are_refused(make, name, value):
+    with pytest.raises(TypeError, match=f"{name} is .*, expected a"):
+        make(**{name: value})
+
+
+def test_momentum_can_change_between_steps():
+    parameters, optimizer = np.zeros(1), nn.SGD(learning_rate=1.0)
+    for momentum, expected in ((0.0, -1.0), (0.5, -2.0), (0.5, -3.5), (0.0, -4.5), (0.5, -6.0)):
+        optimizer.momentum = momentum
+        optimizer.step(parameters, np.ones(1))
+        assert parameters[0] == expected
+
+
+def test_a_step_that_is_refused_adopts_no_vector():
+    optimizer, parameters = nn.Adam(), np.zeros(3)
+    with pytest.raises(ValueError, match="gradients are"):
+        optimizer.step(np.zeros(2), np.ones(3))
+    optimizer.step(parameters, np.ones(3))
+    assert (parameters < 0).all()
+
 
 @pytest.mark.parametrize("optimizer", [nn.SGD(learning_rate=0.5), nn.Adam(beta_1=0.5)])
 def test_repr_makes_the_optimizer_again(optimizer):
@@ -171,3 +203,9 @@ def test_clip_norm_must_be_positive(clip_norm):
     with pytest.raises(ValueError, match=r"clip_norm is .*expected a finite number > 0"):
         nn.clip_by_global_norm(gradients, clip_norm)
     np.testing.assert_array_equal(gradients, 1.0)
+
+
+@pytest.mark.parametrize("gradients", [[np.ones(2), np.ones(3)], [1.0], np.ones(2, int)])
+def test_clip_by_global_norm_takes_one_array_of_floats(gradients):
+    with pytest.raises(TypeError, match=r"gradients is a (list|int64), expected one array of floats"):
+        nn.clip_by_global_norm(gradients, 1.0)

@@ -305,7 +305,7 @@ def test_nan_and_infinity_in_the_data_pass_through_and_are_counted():
             TypeError,
             "dtype is int64, expected float32 or",
         ),
-        (lambda: nn.Sequential([nn.Dense(1)]).build(2, seed=-1), ValueError, "non-negative"),
+        (lambda: nn.Sequential([nn.Dense(1)]).build(2, seed=-1), ValueError, "seed is -1, expected"),
     ],
 )
 def test_models_that_cannot_be_are_refused_in_one_line(make, error, message):
@@ -360,6 +360,40 @@ def test_data_that_does_not_fit_is_refused_and_nothing_changes(x, y, error, mess
         assert "\n" not in str(caught.value)
     np.testing.assert_array_equal(model.parameters, before)
     np.testing.assert_array_equal(model.gradients, 7.0)
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_evaluate_refuses_data_that_is_not_finite(value):
+    broken = X.copy()
+    broken[2, 1] = value
+    with pytest.raises(ValueError, match=r"x holds 1 values that are NaN or infinite, the first at \(2, 1\)"):
+        small_model().evaluate(broken, Y)
+    with pytest.raises(ValueError, match="y holds 4 values that are NaN or infinite"):
+        small_model().evaluate(X, Y * value, loss="mean_squared_error")
+
+
+def only_once(shape, generator):
+    """An initializer that gives the wrong shape for all but three features."""
+    return np.ones(shape if shape[0] == 3 else (1, 1))
+
+
+def test_a_build_that_fails_leaves_the_model_as_it_was():
+    model = nn.Sequential([nn.Dense(2, "relu"), nn.Dense(3), nn.Dense(1, kernel_initializer=only_once)])
+    model.build(4)
+    parameters, values = model.parameters, model.parameters.copy()
+    layer = nn.Dense(4, kernel_initializer=only_once)
+    unbuilt = nn.Sequential([layer])
+    with pytest.raises(ValueError, match="gave shape"):
+        unbuilt.build(5)
+    assert not unbuilt.built
+    with pytest.raises(RuntimeError, match="no parameters yet"):
+        layer.kernel  # noqa: B018
+    model.layers[1].kernel_initializer = lambda shape, generator: np.ones(7)
+    with pytest.raises(ValueError, match="gave shape"):
+        model.build(5)
+    assert (model.features, model.parameters is parameters) == (4, True)
+    np.testing.assert_array_equal(model.parameters, values)
+    assert np.shares_memory(model.layers[0].kernel, parameters)
 
 
 @pytest.mark.parametrize("batch_size", [0, -1])
