@@ -53,6 +53,19 @@ void rf_run(rf_activation activation, rf_direction direction, rf_dtype dtype, ch
     rf_fp_leave(saved);
 }
 
+/* noinline: the compiler may move arithmetic, but no call, across the change of the environment */
+static __attribute__((noinline)) void narrow(const double *from, float *to, size_t n)
+{
+    for (size_t i = 0; i < n; i++) to[i] = (float)from[i];
+}
+
+void rf_narrow(const double *from, float *to, size_t n)
+{
+    rf_fp_state saved = rf_fp_enter();
+    narrow(from, to, n);
+    rf_fp_leave(saved);
+}
+
 static size_t size_of(rf_dtype dtype) { return dtype == RF_FLOAT64 ? sizeof(double) : sizeof(float); }
 
 static int known(rf_activation activation, rf_dtype dtype)

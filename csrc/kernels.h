@@ -37,4 +37,7 @@ const rf_kernels *rf_active_kernels(void);
 void rf_run(rf_activation activation, rf_direction direction, rf_dtype dtype, char *const *args, ptrdiff_t n,
             const ptrdiff_t *steps);
 
+/* Sums in float64 to float32, under the same environment: an overflow raises no flag. */
+void rf_narrow(const double *from, float *to, size_t n);
+
 #endif

@@ -51,3 +51,4 @@ cdef extern from "relu_fast.h" nogil:
 cdef int units_forward(const rf_units_forward_args *args) noexcept nogil
 cdef int units_backward(const rf_units_backward_args *args) noexcept nogil
 cdef const char *error_message(int status) noexcept nogil
+cdef void narrow(const double *sums, float *to, size_t n) noexcept nogil

@@ -40,6 +40,7 @@ cdef extern from "kernels.h" nogil:
     const char *rf_strerror(rf_status status)
     void rf_run(int activation, rf_direction direction, rf_dtype dtype, char **args, ptrdiff_t n,
                 const ptrdiff_t *steps)
+    void rf_narrow(const double *from_, float *to, size_t n)
     rf_status rf_units_forward(const rf_units_forward_args *args)
     rf_status rf_units_backward(const rf_units_backward_args *args)
     const char *rf_isa_available(int index)
@@ -55,6 +56,10 @@ cdef int units_forward(const rf_units_forward_args *args) noexcept nogil:
 
 cdef int units_backward(const rf_units_backward_args *args) noexcept nogil:
     return rf_units_backward(args)
+
+
+cdef void narrow(const double *sums, float *to, size_t n) noexcept nogil:
+    rf_narrow(sums, to, n)
 
 
 cdef const char *error_message(int status) noexcept nogil:

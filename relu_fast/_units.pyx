@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uintptr_t
 cimport numpy as cnp
 
 from ._core cimport (
-    RF_FLOAT32, RF_FLOAT64, RF_OK, error_message, rf_shape, rf_unit_counts, rf_units_backward_args,
+    RF_FLOAT32, RF_FLOAT64, RF_OK, error_message, narrow, rf_shape, rf_unit_counts, rf_units_backward_args,
     rf_units_forward_args, units_backward, units_forward,
 )
 
@@ -450,7 +450,7 @@ def backward(g, activation, x, y, bias, unit_axis, bias_grad, stats, out, dict p
     cdef cnp.ndarray grad, source, target, result, bias_array, param, sums
     cdef GradArrays counts
     cdef int axis, status
-    cdef Py_ssize_t units, i
+    cdef Py_ssize_t units
     cdef str name
     cdef cnp.ndarray exact_sums
     cdef double on_stack[STACK_UNITS]
@@ -536,8 +536,7 @@ def backward(g, activation, x, y, bias, unit_axis, bias_grad, stats, out, dict p
     if status != RF_OK:
         raise_status(status)
     if sums is not None and cnp.PyArray_TYPE(sums) == cnp.NPY_FLOAT:
-        for i in range(units):
-            (<float *>cnp.PyArray_DATA(sums))[i] = <float>args.bias_grad[i]
+        narrow(args.bias_grad, <float *>cnp.PyArray_DATA(sums), units)
     if counts is not None:
         add_to_all(counts.seen, <int64_t>(args.shape.outer * args.shape.inner))
     if cnp.PyArray_DATA(target) != cnp.PyArray_DATA(result):

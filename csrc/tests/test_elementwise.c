@@ -153,6 +153,26 @@ static void the_gradient_of_the_parameter_is_exact(const samples *s, const char 
     }
 }
 
+/* NumPy's accumulate and reduce (step 0): every result is the first input of the next step. */
+static void a_result_feeds_the_next_step(const samples *s, const char *isa, ptrdiff_t step)
+{
+    enum { STEPS = 40 };
+    double got[STEPS + 1], want[STEPS + 1];
+    memcpy(want, s->g, sizeof want);
+    char *x = (char *)s->x;
+    for (ptrdiff_t i = 0; i < STEPS; i++) {
+        char *one[] = {(char *)want + i * step, x + i * s->size, (char *)want + (i + 1) * step};
+        const ptrdiff_t alone[] = {s->size, s->size, s->size};
+        rf_run(s->row, RF_FORWARD, s->dtype, one, 1, alone);
+    }
+    memcpy(got, s->g, sizeof got);
+    char *args[] = {(char *)got, x, (char *)got + step};
+    const ptrdiff_t steps[] = {step, s->size, step};
+    rf_run(s->row, RF_FORWARD, s->dtype, args, STEPS, steps);
+    check(first_difference(s->dtype, got, want, STEPS + 1) == STEPS + 1, "%s %s %s: wrong %s", isa,
+          rf_info(s->row)->name, dtype_name(s->dtype), step ? "accumulation" : "reduction");
+}
+
 void test_elementwise(void)
 {
     static samples s;
@@ -170,6 +190,10 @@ void test_elementwise(void)
                         strided(&s, isa, RF_FORWARD, strided_lengths[n], i);
                         strided(&s, isa, RF_BACKWARD, strided_lengths[n], i);
                     }
+                if (info->n_params == 1) {
+                    a_result_feeds_the_next_step(&s, isa, s.size);
+                    a_result_feeds_the_next_step(&s, isa, 0);
+                }
                 if (info->n_gradients == 2) the_gradient_of_the_parameter_is_exact(&s, isa);
             }
 }

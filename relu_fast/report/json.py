@@ -13,7 +13,8 @@ The schema, version 1 (a number that is not known, NaN or infinite is null)::
              "sparsity", "active_per_example", "worst_unit": {"unit", "firing_rate"} | null,
              "gradient": {"seen", "nonzero", "nonfinite", "nonzero_share"} | null
 
-``per_unit`` has one list each, an entry per unit.
+``per_unit`` has one list each, an entry per unit. "gate" is a number, null, or where slopes differ a list with
+null for the units without one.
 
 ``layers`` holds each layer's best-founded verdict, ``phases`` what each phase says by itself.
 """
