@@ -136,8 +136,16 @@ rf_status rf_backward(rf_activation activation, rf_dtype dtype, size_t n, const 
     if (misaligned(x, size) || misaligned(grad_output, size) || misaligned(grad_input, size) ||
         misaligned(params, size))
         return RF_EINVAL;
-    if (partly(x, grad_input, bytes) || partly(grad_output, grad_input, bytes)) return RF_EOVERLAP;
-    /* the per-unit pass: elementwise, without the gradient of a learned parameter */
+    if (partly(x, grad_input, bytes) || partly(grad_output, grad_input, bytes) ||
+        (n_params && n && meet(one_block(params, size), one_block(grad_input, bytes))))
+        return RF_EOVERLAP;
+    if (infos[activation].n_gradients == 1) {
+        ptrdiff_t step = (ptrdiff_t)size, steps[4] = {step, step, n_params ? 0 : step, step};
+        char *args[4] = {(char *)grad_output, (char *)x, n_params ? (char *)params : grad_input, grad_input};
+        rf_run(activation, RF_BACKWARD, dtype, args, (ptrdiff_t)n, steps);
+        return RF_OK;
+    }
+    /* the loop would also want to write the parameter's gradient; the per-unit pass does not */
     rf_units_backward_args args = {
         .activation = activation,
         .dtype = dtype,

@@ -1,5 +1,8 @@
 """Fixtures and settings for every test."""
 
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -17,3 +20,12 @@ def isa(request):
     rf.isa.use(request.param)
     yield request.param
     rf.isa.use(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _away_from_the_checkout(tmp_path_factory):
+    """Run everything elsewhere: a subprocess would import the checkout's relu_fast, which has no extensions."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("elsewhere"))
+    yield
+    os.chdir(before)

@@ -27,7 +27,11 @@ def fused_calls(name, params, dtype):
     z = everything(dtype)
     z = z[: z.size // 8 * 8].reshape(-1, 8)
     params = {key: dtype(value) for key, value in zip(rf.ACTIVATIONS[name].params, params, strict=True)}
-    out, sums, stats = np.empty_like(z), np.empty(8, dtype), rf.UnitStats(8, ("active", "max", "min", "sum_abs"))
+    out, sums, stats = (
+        np.empty_like(z),
+        np.empty(8, dtype),
+        rf.UnitStats(8, ("active", "max", "min", "sum_abs")),
+    )
     yield lambda: rf.fused.forward(z, name, bias=z[0], stats=stats, out=out, **params)
     yield lambda: rf.fused.backward(z, name, x=z, bias=z[0], out=out, stats=rf.GradStats(8), **params)
     yield lambda: rf.fused.backward(z, name, y=z, out=out, bias_grad=sums, **params)
