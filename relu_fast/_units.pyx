@@ -37,7 +37,7 @@ cdef class UnitArrays:
     cdef readonly cnp.ndarray seen, examples, active, nonfinite, max, min, sum_abs
     cdef bint busy
 
-    def __cinit__(self, units, collect=("active", "nonfinite", "max")):
+    def __cinit__(self, units=None, collect=("active", "nonfinite", "max")):
         self.units = _checked_units(units)
         wanted = (collect,) if isinstance(collect, str) else tuple(collect)
         for name in wanted:
@@ -60,7 +60,7 @@ cdef class GradArrays:
     cdef readonly cnp.ndarray seen, nonzero, nonfinite
     cdef bint busy
 
-    def __cinit__(self, units):
+    def __cinit__(self, units=None):
         self.units = _checked_units(units)
         self.seen = counters(self.units)
         self.nonzero = counters(self.units)

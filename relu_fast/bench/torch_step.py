@@ -47,6 +47,6 @@ class TorchStep:
         """Train on one batch; return its mean loss."""
         self._adam.zero_grad()
         loss: torch.Tensor = self._loss(self.model(x), y)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self._adam.step()
         return loss
