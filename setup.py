@@ -15,6 +15,7 @@ if sys.platform == "win32":
 HERE = Path(__file__).parent
 FLAGS = dict(line.split(" ", 1) for line in (HERE / "csrc/isa_flags.txt").read_text().splitlines())
 COMMON = FLAGS.pop("all").split()
+SOURCES = sorted(f"csrc/{p.name}" for p in (HERE / "csrc").glob("*.c") if p.name != "kernels.c")
 ISAS = FLAGS if platform.machine() in ("x86_64", "AMD64") else {}
 
 
@@ -23,7 +24,7 @@ class BuildWithCore(build_ext):
 
     def build_extension(self, ext):
         if ext.name == "relu_fast._core":
-            ext.extra_objects = self.compile_c("core", ["csrc/api.c", "csrc/dispatch.c"], [])
+            ext.extra_objects = self.compile_c("core", SOURCES, [])
             for isa, flags in {"baseline": "", **ISAS}.items():
                 ext.extra_objects += self.compile_c(
                     isa, ["csrc/kernels.c"], [f"-DRF_ISA={isa}", *flags.split()]
@@ -56,7 +57,7 @@ def extension(name):
 
 setup(
     ext_modules=cythonize(
-        [extension("_core"), extension("_units")], compiler_directives={"language_level": 3}
+        [extension("_core"), extension("_layout"), extension("_units")], compiler_directives={"language_level": 3}
     ),
     cmdclass={"build_ext": BuildWithCore},
 )

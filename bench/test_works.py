@@ -1,22 +1,26 @@
-"""Every activation at every size: ours, the NumPy idiom, np.copyto."""
+"""Every activation at every size, float32, one thread: ours, the NumPy idiom, the limit."""
 
 import pytest
 
-from relu_fast.bench.command import SIZES
-from relu_fast.bench.output import size_name
-from relu_fast.bench.works import COPY, arrays, works
+from relu_fast.bench.sections import size_name
+from relu_fast.bench.settings import SIZES
+from relu_fast.bench.works import ours, works
 
 
-@pytest.fixture(scope="module", params=SIZES, ids=size_name)
-def names(request):
-    return arrays(request.param)
+@pytest.fixture(params=SIZES, ids=size_name)
+def data(request, arrays):
+    return arrays.store.get("float32", request.param)
 
 
-@pytest.mark.parametrize("peer", ["ours", "numpy", "copy"])
+@pytest.mark.parametrize("who", ["ours", "numpy", "limit"])
 @pytest.mark.parametrize("work", works(), ids=lambda work: f"{work.activation}-{work.task}")
-def test_work(benchmark, as_function, names, work, peer):
-    statement = {"ours": work.ours, "numpy": work.numpy, "copy": COPY}[peer]
-    if statement is None:
-        pytest.skip(f"no NumPy idiom is written for {work.activation}")
-    benchmark.group = f"{work.activation} {work.task}, {size_name(names['x'].size)}"
-    benchmark(as_function(statement, names))
+def test_work(benchmark, arrays, as_function, data, work, who):
+    if who == "limit":
+        found = arrays.limits.fastest(work.traffic, data)
+        call = found and found[1]
+    else:
+        call = ours(work, data) if who == "ours" else arrays.peer("numpy").call(work, data, 1)
+    if call is None:
+        pytest.skip(f"no {who} for {work.activation} {work.task}")
+    benchmark.group = f"{work.activation} {work.task}, {size_name(data.x.size)}"
+    benchmark(as_function(call))

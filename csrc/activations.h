@@ -1,12 +1,15 @@
 /* THE TABLE. Included again and again; the includer defines what it wants:
  *
  *   RF_SCALARS  the functions for type T, forward and backward side by side. F(name) is the name for T.
- *               <name>(x, param), <name>_backward(grad_output, x, param), and where the output tells the
- *               gradient in other terms than the input: <name>_backward_y(grad_output, y, param).
- *   RF_ROW      RF_ROW(name, KIND, (param, default), gate, gate_value, ceiling, from_y, formula)
- *               KIND    UNARY no parameter; PARAM one; WEIGHT one that is learned: its backward has a second
- *                       output, <name>_backward_weight(grad_output, x)
- *               from_y  the backward function that takes y in the place of x
+ *               <name>(x, params...), <name>_backward(grad_output, x, params...), and where the gradient can
+ *               be told from the output: <name>_backward_y(grad_output, y, params...).
+ *   RF_ROW      RF_ROW(name, KIND, (param, default), (param, default), gate, ceiling, mask, formula)
+ *               KIND     UNARY no parameter; PARAM one; PARAMS two; WEIGHT one that is learned: its backward
+ *                        has a second output, <name>_backward_weight(grad_output, x)
+ *               gate     at or below it output and gradient are zero; ceiling: at or above it the gradient
+ *                        is; each an expression in the parameters p[0], p[1], or RF_NOWHERE
+ *               mask     whether one bit an element is enough for the backward pass: see rf_mask
+ *   RF_FROM_Y   RF_FROM_Y(name, KIND) for the rows that have <name>_backward_y
  *
  * A new activation is its pair, its row, its oracle in tests/reference.py and its line in the exports. */
 
@@ -15,21 +18,41 @@
 /* relu: x where x > 0, else +0; NaN passes, and so does the gradient there. */
 static RF_INLINE T F(relu)(T x) { return x <= 0 ? 0 : x; }
 static RF_INLINE T F(relu_backward)(T g, T x) { return x <= 0 ? 0 : g; }
+static RF_INLINE T F(relu_backward_y)(T g, T y) { return F(relu_backward)(g, y); }
+
+/* relu6: clip to [0, 6]; NaN passes, and so does the gradient there. */
+static RF_INLINE T F(relu6)(T x) { return F(at_most)(F(relu)(x), 6); }
+static RF_INLINE T F(relu6_backward)(T g, T x) { return F(stopped_outside)(g, x, 0, 6); }
+static RF_INLINE T F(relu6_backward_y)(T g, T y) { return F(relu6_backward)(g, y); }
+
+/* squared_relu: relu(x)^2 (arXiv 2109.08668); the gradient at NaN is that of relu. */
+static RF_INLINE T F(squared_relu)(T x) { return F(relu)(x) * F(relu)(x); }
+static RF_INLINE T F(squared_relu_backward)(T g, T x)
+{
+    /* 2 * x could overflow, and so could 2 * g */
+    return x > 0 ? 2 * (g * x) : F(relu_backward)(g, x);
+}
 
 /* leaky_relu: x where x > 0, else slope * x; with slope 0 it is relu, for infinite x too. */
 static RF_INLINE T F(leaky_relu)(T x, T slope) { return x > 0 ? x : F(times)(slope, x); }
 static RF_INLINE T F(leaky_relu_backward)(T g, T x, T slope) { return x > 0 ? g : F(times)(slope, g); }
+static RF_INLINE T F(leaky_relu_backward_y)(T g, T y, T slope) { return F(leaky_relu_backward)(g, y, slope); }
 
 /* prelu: leaky_relu whose slope is learned; its gradient is x where x <= 0. */
 static RF_INLINE T F(prelu)(T x, T weight) { return F(leaky_relu)(x, weight); }
 static RF_INLINE T F(prelu_backward)(T g, T x, T weight) { return F(leaky_relu_backward)(g, x, weight); }
+static RF_INLINE T F(prelu_backward_y)(T g, T y, T weight) { return F(leaky_relu_backward)(g, y, weight); }
 static RF_INLINE T F(prelu_backward_weight)(T g, T x) { return x > 0 ? 0 : g * x; }
+
+/* thresholded_relu: x where x > alpha, else +0; NaN passes, and so does the gradient there. */
+static RF_INLINE T F(thresholded_relu)(T x, T alpha) { return x <= alpha ? 0 : x; }
+static RF_INLINE T F(thresholded_relu_backward)(T g, T x, T alpha) { return x <= alpha ? 0 : g; }
 
 /* elu: x where x > 0, else alpha * (e^x - 1); the derivative at 0 is alpha. */
 static RF_INLINE T F(elu)(T x, T alpha)
 {
     TYPE(pair) e = F(expm1)(x);
-    return x < 0 ? F(fma)(alpha, e.hi, alpha * e.lo) : x;
+    return x < 0 ? F(times_pair)(alpha, e) : x;
 }
 static RF_INLINE T F(elu_backward)(T g, T x, T alpha)
 {
@@ -42,19 +65,127 @@ static RF_INLINE T F(elu_backward_y)(T g, T y, T alpha) { return y > 0 ? g : g *
 static RF_INLINE T F(selu)(T x)
 {
     TYPE(pair) e = F(expm1)(x);
+    if (DIGITS != 24) return x < 0 ? F(SELU_LEFT_HI) * e.hi : F(SELU_SCALE_HI) * x;
     T left = F(fma)(F(SELU_LEFT_HI), e.hi, F(fma)(F(SELU_LEFT_HI), e.lo, F(SELU_LEFT_LO) * e.hi));
-    T right = F(fma)(F(SELU_SCALE_HI), x, F(SELU_SCALE_LO) * F(at_most)(x, F(MAX)));
+    T right = F(fma)(F(SELU_SCALE_HI), x, F(SELU_SCALE_LO) * F(cut_above)(x, F(MAX)));
     return x < 0 ? left : F(copysign)(right, x); /* the sum of -0 and +0 is +0 */
 }
 static RF_INLINE T F(selu_backward)(T g, T x)
 {
     TYPE(scaled) e = F(exp_scaled)(x);
-    T left = F(fma)(F(SELU_LEFT_HI), e.hi, F(fma)(F(SELU_LEFT_HI), e.lo, F(SELU_LEFT_LO) * e.hi));
-    return x > 0 ? F(SELU_SCALE_HI) * g : F(unscale)(g, left, e);
+    T left = F(times_exp)(F(fma)(F(SELU_LEFT_HI), g, F(SELU_LEFT_LO) * g), e);
+    return x > 0 ? F(SELU_SCALE_HI) * g : left;
 }
 static RF_INLINE T F(selu_backward_y)(T g, T y)
 {
     return y > 0 ? F(SELU_SCALE_HI) * g : g * (y + F(SELU_LEFT_HI));
+}
+
+/* celu: x where x > 0, else alpha * (e^(x / alpha) - 1) (arXiv 1704.07483); the derivative at 0 is 1. With
+ * alpha 0 it is the limit, relu; a negative one gives NaN. */
+static RF_INLINE T F(celu)(T x, T alpha)
+{
+    TYPE(pair) e = F(expm1_of_pair)(F(quotient)(x, alpha, F(EXPM1_FLAT)));
+    /* closer to 0 it is x, whose quotient may be subnormal */
+    return x >= F(EPSILON) / -4 * F(not_negative)(alpha) ? x : F(times_pair)(alpha, e);
+}
+static RF_INLINE T F(celu_backward)(T g, T x, T alpha)
+{
+    TYPE(scaled) e = F(exp_scaled_of_pair)(F(quotient)(x, alpha, F(EXP_VANISHED)));
+    return x > 0 ? g : F(times_exp)(g * (alpha > 0 ? 1 : F(not_negative)(alpha)), e);
+}
+static RF_INLINE T F(celu_backward_y)(T g, T y, T alpha)
+{
+    return y > 0 ? g : g * ((y + alpha) * F(reciprocal)(alpha));
+}
+
+/* gelu: x Phi(x) = max(x, 0) - |x| Phi(-|x|), Phi the normal distribution (arXiv 1606.08415). Phi(-a) is
+ * e^(-a^2 / 2) times a smooth function of a; everything is 2^SHIFT times larger until the end. */
+static RF_INLINE T F(gelu)(T x)
+{
+    T a = F(cut_above)(F(abs)(x), F(GELU_FLAT));
+    TYPE(pair) h = F(half_square)(a);
+    TYPE(exp_parts) e = F(exp_split_pair)(h.hi, h.lo, F(GELU_SHIFT));
+    TYPE(scaled_tail) k = F(normal_tail)(a);
+    T b = a * e.scale, m = b * k.t, n = m * k.s;
+    T n_lo = F(fma)(F(fma)(b, k.t, -m), k.s, F(fma)(m, k.s_lo, F(fma)(m, k.s, -n)));
+    T q = F(fma)(n, e.p, n);
+    T q_lo = F(fma)(n, e.p_lo, F(fma)(n, e.p, n - q)) + F(fma)(n_lo, e.p, n_lo);
+    T base = F(at_least_minus_zero)(x) * (1 / F(GELU_UNSHIFT));
+    T y = F(fma)(q, -F(GELU_SCALE), base);
+    y = y - F(fma)(q_lo, F(GELU_SCALE), F(fma)(q, F(GELU_SCALE), y - base));
+    y *= F(GELU_UNSHIFT);
+    return x <= F(GELU_FLAT) ? F(copysign)(y, x) : x;
+}
+/* gelu' is Phi(x) + x e^(-x^2 / 2) / sqrt(2 pi); its values at a and -a add up to 1. */
+static RF_INLINE T F(gelu_backward)(T g, T x)
+{
+    T a = F(cut_above)(F(abs)(x), F(GELU_BACKWARD_FLAT));
+    TYPE(scaled) e = F(exp_scaled_of_pair)(F(half_square)(a));
+    TYPE(scaled_tail) k = F(normal_tail)(a);
+    /* m + m_lo = t s - a / sqrt(2 pi): Knuth's sum, for either may be the larger */
+    T d = -F(GELU_DENSITY) * a, d_lo = F(fma)(-F(GELU_DENSITY), a, -d);
+    T m = F(fma)(k.t, k.s, d), part = m - d;
+    T m_lo = F(fma)(k.t, k.s, -part) + (d - (m - part)) + d_lo;
+    m_lo += F(fma)(k.t, k.s_lo, -F(GELU_DENSITY_LO) * a);
+    T z = F(fma)(m, e.p, m), z_lo = F(fma)(m, e.p, m - z) + m_lo;
+    if (DIGITS != 24)
+        z_lo = F(fma)(m, e.p_lo, F(fma)(m_lo, e.p, z_lo)); /* a tighter bound, and there is time */
+    z = F(fma)(z, F(GELU_SCALE), z_lo * F(GELU_SCALE));
+    T left = F(unscale)(g, z, e), rest = z * e.scale * e.step * e.step, slope = 1 - rest;
+    T right = DIGITS == 24 ? g * slope : F(fma)(g, slope, g * ((1 - slope) - rest));
+    return x < 0 ? left : x <= F(GELU_BACKWARD_FLAT) ? right : x == x ? g : x;
+}
+
+/* gelu_tanh: x / (1 + e^-v), v = x (LINEAR + CUBIC x^2), which is 0.5 x (1 + tanh(v / 2)). */
+static RF_INLINE T F(gelu_tanh)(T x)
+{
+    T c = F(cut_above)(F(cut_below)(x, F(GELU_TANH_LOW)), F(GELU_TANH_HIGH));
+    TYPE(pair) v = F(odd_cubic)(c, F(square)(c), F(GELU_CUBIC_HI), F(GELU_CUBIC_LO));
+    TYPE(exp_parts) e = F(exp_split_pair)(-v.hi, -v.lo, -F(LOGISTIC_SHIFT));
+    T base = F(LOGISTIC_ONE) + e.scale, d = F(fma)(e.scale, e.p, base);
+    T d_lo = F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, base - d) + (F(LOGISTIC_ONE) - (base - e.scale)));
+    T r = 1 / d, y = c * r, rest = F(fma)(-y, d_lo, F(fma)(-y, d, c));
+    y = F(fma)(r, rest, y) * F(LOGISTIC_ONE);
+    return x <= F(GELU_TANH_HIGH) ? F(copysign)(y, x) : x;
+}
+/* s (1 + t (1 - s)) with s = 1 / (1 + e^-v) and t = x v'. With z = e^-|v| that is (1 + z + t) z / (1 + z)^2
+ * on the left, and (1 + z + t z) / (1 + z)^2 on the right. */
+static RF_INLINE T F(gelu_tanh_backward)(T g, T x)
+{
+    const int left = x < 0;
+    T a = F(at_least)(-F(abs)(x), F(GELU_TANH_VANISHED));
+    TYPE(pair) square = F(square)(a), t = F(odd_cubic)(a, square, F(GELU_CUBIC3_HI), F(GELU_CUBIC3_LO));
+    TYPE(scaled) e = F(exp_scaled_of_pair)(F(odd_cubic)(a, square, F(GELU_CUBIC_HI), F(GELU_CUBIC_LO)));
+    T unlift = e.step < (T)0.5 ? 0 : e.scale * (T)0.25;
+    T z = e.hi * unlift, z_lo = e.lo * unlift;
+    T w = z + 2, d = F(fma)(z, w, 1);
+    T d_lo = F(fma)(z_lo, w + z, F(fma)(z, w, 1 - d) + z * (z - (w - 2)));
+    /* a, and so t, is that of -|x| */
+    T k = left ? 1 : -z, k_lo = left ? 0 : -z_lo;
+    T m = F(fma)(t.hi, k, 1), n = m + z;
+    T n_lo = F(fma)(t.hi, k, 1 - m) + (z - (n - m)) + F(fma)(t.lo, k, F(fma)(t.hi, k_lo, z_lo));
+    T r = 1 / d, y = n * r, rest = r * (F(fma)(-y, d_lo, F(fma)(-y, d, n)) + n_lo);
+    T grown = y + F(fma)(y, e.p, F(fma)(rest, e.hi, y * e.p_lo));
+    return left ? F(unscale)(g, grown, e) : g * (y + rest);
+}
+
+/* softsign: x / (1 + |x|), its derivative 1 / (1 + |x|)^2. */
+static RF_INLINE T F(softsign)(T x)
+{
+    T a = F(at_most)(F(abs)(x), F(SOFTSIGN_FLAT));
+    TYPE(pair) d = F(one_plus)(a);
+    T r = 1 / d.hi, y = a * r;
+    T rest = F(fma)(-y, d.lo, F(fma)(-y, d.hi, a));
+    return F(copysign)(F(fma)(r, rest, y), x);
+}
+static RF_INLINE T F(softsign_backward)(T g, T x)
+{
+    T a = F(abs)(x), r = 1 / (1 + a);
+    TYPE(pair) d = F(one_plus)(F(at_most)(a, F(MAX)));
+    T rest = F(fma)(-r, d.lo, F(fma)(-r, d.hi, 1));
+    T v = (g * r) * r; /* r * r would vanish early */
+    return F(grown)(v, 2 * rest);
 }
 
 /* sigmoid: 1 / (1 + e^-x). */
@@ -62,35 +193,106 @@ static RF_INLINE T F(sigmoid)(T x) { return F(logistic)(x); }
 static RF_INLINE T F(sigmoid_backward)(T g, T x) { return F(logistic_backward)(g, x, 1); }
 static RF_INLINE T F(sigmoid_backward_y)(T g, T y) { return g * (y * (1 - y)); }
 
-/* tanh: -E / (2 + E) with E = e^(-2|x|) - 1, under the sign of x; its derivative is 4 sigmoid'(2x). */
-static RF_INLINE T F(tanh)(T x)
-{
-    TYPE(pair) e = F(expm1)(-2 * F(abs)(x));
-    T d = 2 + e.hi, d_lo = (e.hi - (d - 2)) + e.lo;
-    T r = 1 / d, y = -e.hi * r;
-    T rest = F(fma)(-y, d_lo, F(fma)(-y, d, -e.hi)) - e.lo;
-    return F(copysign)(F(fma)(r, rest, y), x);
-}
+/* tanh; its derivative is 4 sigmoid'(2x). */
+static RF_INLINE T F(tanh)(T x) { return F(tangent)(x); }
 static RF_INLINE T F(tanh_backward)(T g, T x) { return F(logistic_backward)(g, 2 * x, 4); }
 static RF_INLINE T F(tanh_backward_y)(T g, T y) { return g * ((1 - y) * (1 + y)); }
+
+/* hardsigmoid: alpha * x + beta, clipped to [0, 1]; NaN passes, and so does the gradient there. At the gate
+ * it is 0, even where alpha * x + beta is not: for alpha the double next to 1/6 that leaves 2^-54. */
+static RF_INLINE T F(hardsigmoid)(T x, T alpha, T beta)
+{
+    T gate = alpha > 0 ? F(not_above)(-(double)beta / (double)alpha) : F(NOWHERE);
+    T y = F(at_most)(F(at_least)(F(fma)(alpha, x, beta), 0), 1);
+    return x <= gate ? 0 : y;
+}
+static RF_INLINE T F(hardsigmoid_backward)(T g, T x, T alpha, T beta)
+{
+    double zero = -(double)beta / (double)alpha, one = (1 - (double)beta) / (double)alpha;
+    T low = F(not_above)(alpha > 0 ? zero : one), high = -F(not_above)(alpha > 0 ? -one : -zero);
+    return F(stopped_outside)(x == x ? alpha * g : g, x, low, high);
+}
+
+/* hardswish: x * clip(x + 3, 0, 6) / 6; the derivative is 0 at -3 and 1 at 3, as PyTorch has it. */
+static RF_INLINE T F(hardswish)(T x)
+{
+    T c = F(cut_below)(x, -3), t = c + 3, t_lo = c - (t - 3), p = c * t;
+    T minus_lo = F(fma)(-c, t_lo, F(fma)(-c, t, p));
+    T y = p * F(SIXTH), minus_rest = F(fma)(6, y, -p) + minus_lo;
+    y = F(fma)(-minus_rest, F(SIXTH), y); /* subtracted, because the sum of -0 and +0 is +0 */
+    return x < 3 ? y : x;
+}
+static RF_INLINE T F(hardswish_backward)(T g, T x)
+{
+    T t = F(fma)(2, x, 3), t_lo = F(fma)(2, x, 3 - t);
+    T slope = F(fma)(t, F(SIXTH), F(fma)(t, F(SIXTH_LO), t_lo * F(SIXTH)));
+    return x <= -3 ? 0 : x >= 3 ? g : g * slope;
+}
+
+/* hardtanh: clip to [min_val, max_val]; NaN passes, and so does the gradient there. */
+static RF_INLINE T F(hardtanh)(T x, T min_val, T max_val)
+{
+    return F(at_most)(F(at_least)(x, min_val), max_val);
+}
+static RF_INLINE T F(hardtanh_backward)(T g, T x, T min_val, T max_val)
+{
+    return F(stopped_outside)(g, x, min_val, max_val);
+}
+static RF_INLINE T F(hardtanh_backward_y)(T g, T y, T min_val, T max_val)
+{
+    return F(stopped_outside)(g, y, min_val, max_val);
+}
 
 #endif /* RF_SCALARS */
 
 #ifdef RF_ROW
 /* clang-format off */
-RF_ROW(relu,       UNARY,  (NULL, 0),                 RF_GATE_CONSTANT,   0, RF_NOWHERE, relu_backward,
+RF_ROW(relu,       UNARY,  RF_NO_PARAM,              RF_NO_PARAM, 0, RF_NOWHERE, RF_MASK_GATED,
        "max(x, 0)")
-RF_ROW(leaky_relu, PARAM,  ("negative_slope", 0.01),  RF_GATE_ZERO_SLOPE, 0, RF_NOWHERE, leaky_relu_backward,
+RF_FROM_Y(relu, UNARY)
+RF_ROW(relu6,      UNARY,  RF_NO_PARAM,              RF_NO_PARAM, 0, 6, RF_MASK_GATED,
+       "min(max(x, 0), 6)")
+RF_FROM_Y(relu6, UNARY)
+RF_ROW(squared_relu, UNARY, RF_NO_PARAM,             RF_NO_PARAM, 0, RF_NOWHERE, RF_MASK_NONE,
+       "max(x, 0) ** 2")
+RF_ROW(leaky_relu, PARAM,  ("negative_slope", 0.01), RF_NO_PARAM, p[0] == 0 ? 0 : RF_NOWHERE, RF_NOWHERE, RF_MASK_SLOPE,
        "x if x > 0 else negative_slope * x")
-RF_ROW(prelu,      WEIGHT, ("weight", RF_REQUIRED),   RF_GATE_ZERO_SLOPE, 0, RF_NOWHERE, prelu_backward,
+RF_FROM_Y(leaky_relu, PARAM)
+RF_ROW(prelu,      WEIGHT, ("weight", RF_REQUIRED),  RF_NO_PARAM, p[0] == 0 ? 0 : RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x if x > 0 else weight * x")
-RF_ROW(elu,        PARAM,  ("alpha", 1.0),            RF_GATE_NONE,       0, RF_NOWHERE, elu_backward_y,
+RF_FROM_Y(prelu, WEIGHT)
+RF_ROW(thresholded_relu, PARAM, ("alpha", 1.0),      RF_NO_PARAM, p[0], RF_NOWHERE, RF_MASK_GATED,
+       "x if x > alpha else 0")
+RF_ROW(elu,        PARAM,  ("alpha", 1.0),           RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x if x > 0 else alpha * (exp(x) - 1)")
-RF_ROW(selu,       UNARY,  (NULL, 0),                 RF_GATE_NONE,       0, RF_NOWHERE, selu_backward_y,
+RF_FROM_Y(elu, PARAM)
+RF_ROW(selu,       UNARY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (exp(x) - 1))")
-RF_ROW(sigmoid,    UNARY,  (NULL, 0),                 RF_GATE_NONE,       0, RF_NOWHERE, sigmoid_backward_y,
+RF_FROM_Y(selu, UNARY)
+RF_ROW(celu,       PARAM,  ("alpha", 1.0),           RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+       "x if x > 0 else alpha * (exp(x / alpha) - 1)")
+RF_FROM_Y(celu, PARAM)
+RF_ROW(gelu,       UNARY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+       "x * (1 + erf(x / sqrt(2))) / 2")
+RF_ROW(gelu_tanh,  UNARY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+       "0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x ** 3)))")
+RF_ROW(softsign,   UNARY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+       "x / (1 + abs(x))")
+RF_ROW(sigmoid,    UNARY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "1 / (1 + exp(-x))")
-RF_ROW(tanh,       UNARY,  (NULL, 0),                 RF_GATE_NONE,       0, RF_NOWHERE, tanh_backward_y,
+RF_FROM_Y(sigmoid, UNARY)
+RF_ROW(tanh,       UNARY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "(exp(x) - exp(-x)) / (exp(x) + exp(-x))")
+RF_FROM_Y(tanh, UNARY)
+RF_ROW(hardsigmoid, PARAMS, ("alpha", 1.0 / 6),      ("beta", 0.5), p[0] > 0 ? -p[1] / p[0] : RF_NOWHERE,
+       p[0] > 0 ? (1 - p[1]) / p[0] : RF_NOWHERE, RF_MASK_NONE,
+       "min(max(alpha * x + beta, 0), 1)")
+RF_ROW(hardswish,  UNARY,  RF_NO_PARAM,              RF_NO_PARAM, -3, RF_NOWHERE, RF_MASK_NONE,
+       "x * min(max(x + 3, 0), 6) / 6")
+RF_ROW(hardtanh,   PARAMS, ("min_val", -1.0),        ("max_val", 1.0), p[0], p[1], RF_MASK_GATED,
+       "min(max(x, min_val), max_val)")
+RF_FROM_Y(hardtanh, PARAMS)
 /* clang-format on */
+#undef RF_ROW
+#undef RF_FROM_Y
 #endif

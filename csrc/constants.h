@@ -3,7 +3,7 @@
 
 enum { MANTISSA_BITS_f32 = 23, EXPONENT_BIAS_f32 = 127 };
 static const uint32_t SIGN_BIT_f32 = UINT32_C(1) << 31;
-static const float MAX_f32 = FLT_MAX, INF_f32 = HUGE_VALF;
+static const float MAX_f32 = FLT_MAX, INF_f32 = HUGE_VALF, EPSILON_f32 = FLT_EPSILON, NOWHERE_f32 = NAN;
 static const float ROUNDER_f32 = 0x1.8p23f; /* adding it rounds to an integer */
 
 static const float LOG2E_f32 = 0x1.715476p+0f;
@@ -18,21 +18,76 @@ enum { EXP_STEP_LOG2_f32 = 100 };
 /* 1 / (1 + e^-x) is 0 or 1 outside; the denominator is scaled by ONE. */
 static const float LOGISTIC_LOW_f32 = -105, LOGISTIC_HIGH_f32 = 43, LOGISTIC_ONE_f32 = 0x1p-64f;
 enum { LOGISTIC_SHIFT_f32 = 64 };
+static const float TANH_FLAT_f32 = 10;          /* it is 1 above */
+static const float SOFTSIGN_FLAT_f32 = 0x1p30f; /* it is 1 above */
+static const float SIXTH_f32 = 0x1.555556p-3f, SIXTH_LO_f32 = -0x1.555556p-28f;
 
-/* e^(r + d) - 1 - r = r^2 q(r) + d e^r for |r| <= ln(2) / 2 and d so small that it counts to first order;
- * here d < 2^-21, and r^2 d / 2 is all that is needed of d e^r's tail. */
-static RF_INLINE float expm1_rest_f32(float r, float d)
+/* e^r - 1 = r + r^2 q(r) for |r| <= ln(2) / 2. */
+static RF_INLINE float expm1_q_f32(float r)
 {
     float q = fma_f32(r, 0x1.6a524cp-10f, 0x1.12396ep-7f);
     q = fma_f32(r, q, 0x1.5558aap-5f);
     q = fma_f32(r, q, 0x1.555492p-3f);
-    q = fma_f32(r, q, 0x1.fffffcp-2f);
-    return fma_f32(r, fma_f32(r, fma_f32(d, 0.5f, q), d), d);
+    return fma_f32(r, q, 0x1.fffffcp-2f);
 }
+
+/* e^(2r) for |r| <= ln(2) / 4, by the same polynomial. */
+static RF_INLINE float exp_twice_f32(float r)
+{
+    float q = fma_f32(r, 64 * 0x1.6a524cp-10f, 32 * 0x1.12396ep-7f);
+    q = fma_f32(r, q, 16 * 0x1.5558aap-5f);
+    q = fma_f32(r, q, 8 * 0x1.555492p-3f);
+    q = fma_f32(r, q, 4 * 0x1.fffffcp-2f);
+    return fma_f32(r, fma_f32(r, q, 2), 1);
+}
+
+/* x^3 / (x - tanh(x)) as a function of z = x^2 <= 1. */
+static RF_INLINE float tanh_rest_f32(float z)
+{
+    float m = fma_f32(z, 0x1.dad29cp-13f, -0x1.750566p-8f);
+    return fma_f32(z, fma_f32(z, m, 0x1.3332bap+0f), 0x1.800006p+1f);
+}
+
+/* erfc(a / sqrt(2)) e^(a^2 / 2) / 2 = SCALE t s with t = 1 / (1 + C a) and s a polynomial in u = t - CENTRE;
+ * the scale makes its low coefficients fit the type. CENTRE is such that u is exact. From FLAT on gelu is 0
+ * or x. */
+static const float GELU_FLAT_f32 = 14.7f, GELU_BACKWARD_FLAT_f32 = 20;
+static const float GELU_C_f32 = 0x1.30a3d8p-2f, GELU_CENTRE_f32 = 0.4375f, GELU_SCALE_f32 = 0x1.c324cap+0f;
+static const float GELU_DENSITY_f32 = 0x1.cf9f84p-3f,
+                   GELU_DENSITY_LO_f32 = 0x1.869f2ap-29f; /* 1 / (SCALE sqrt(2 pi)) */
+enum { GELU_SHIFT_f32 = 100 };
+static const float GELU_UNSHIFT_f32 = 0x1p-100f;
+
+typedef struct {
+    float s, s_lo, slope; /* s + t ds/dt */
+} gelu_ratio_f32;
+
+static RF_INLINE gelu_ratio_f32 gelu_ratio_of_f32(float t)
+{
+    float u = t - GELU_CENTRE_f32;
+    float w = fma_f32(u, -0x1.7e1adap-7f, 0x1.3a627cp-6f);
+    w = fma_f32(u, w, 0x1.69f7e8p-7f);
+    w = fma_f32(u, w, -0x1.e7f748p-6f);
+    w = fma_f32(u, w, -0x1.0c4f44p-5f);
+    w = fma_f32(u, w, 0x1.0e835cp-5f);
+    w = fma_f32(u, w, 0x1.f99c26p-4f);
+    w = fma_f32(u, w, 0x1.64933cp-3f);
+    float v = fma_f32(u, w, 0x1.4dcb28p-3f), v_lo = fma_f32(u, w, 0x1.4dcb28p-3f - v);
+    float s = fma_f32(u, v, 0x1.d38894p-4f), s_lo = fma_f32(u, v_lo, fma_f32(u, v, 0x1.d38894p-4f - s));
+    return (gelu_ratio_f32){s, s_lo, fma_f32(t, fma_f32(u, w, v), s)};
+}
+
+/* gelu_tanh: v = x (LINEAR + CUBIC x^2), and x v' with CUBIC3 = 3 CUBIC. LINEAR_HI has so few digits that its
+ * difference from the sum is exact. gelu_tanh is 0 below LOW and x above HIGH; below VANISHED even MAX times
+ * its slope is 0. */
+static const float GELU_LINEAR_HI_f32 = 0x1.98844p+0f, GELU_LINEAR_LO_f32 = 0x1.33d436p-20f;
+static const float GELU_CUBIC_HI_f32 = 0x1.2444f2p-4f, GELU_CUBIC_LO_f32 = 0x1.49b16ap-29f;
+static const float GELU_CUBIC3_HI_f32 = 0x1.b6676cp-3f, GELU_CUBIC3_LO_f32 = -0x1.175e2p-32f;
+static const float GELU_TANH_LOW_f32 = -11, GELU_TANH_HIGH_f32 = 6.5f, GELU_TANH_VANISHED_f32 = -13.6f;
 
 enum { MANTISSA_BITS_f64 = 52, EXPONENT_BIAS_f64 = 1023 };
 static const uint64_t SIGN_BIT_f64 = UINT64_C(1) << 63;
-static const double MAX_f64 = DBL_MAX, INF_f64 = HUGE_VAL;
+static const double MAX_f64 = DBL_MAX, INF_f64 = HUGE_VAL, EPSILON_f64 = DBL_EPSILON, NOWHERE_f64 = NAN;
 static const double ROUNDER_f64 = 0x1.8p52;
 
 static const double LOG2E_f64 = 0x1.71547652b82fep+0;
@@ -45,20 +100,63 @@ static const double EXP_FAR_f64 = -600, EXP_VANISHED_f64 = -1460, EXP_STEP_f64 =
 enum { EXP_STEP_LOG2_f64 = 800 };
 static const double LOGISTIC_LOW_f64 = -746, LOGISTIC_HIGH_f64 = 43, LOGISTIC_ONE_f64 = 0x1p-512;
 enum { LOGISTIC_SHIFT_f64 = 512 };
+static const double TANH_FLAT_f64 = 20;
+static const double SOFTSIGN_FLAT_f64 = 0x1p60;
+static const double SIXTH_f64 = 0x1.5555555555555p-3, SIXTH_LO_f64 = 0x1.5555555555555p-57;
 
-/* As above; d reaches 2^-44, 2^8 ULP: all of d e^r is needed. */
-static RF_INLINE double expm1_rest_f64(double r, double d)
+static RF_INLINE double expm1_q_f64(double r)
 {
-    double q = fma_f64(r, 0x1.1e62aa2bda232p-29, 0x1.af66b18044c1ap-26);
-    q = fma_f64(r, q, 0x1.27e58f1769a8bp-22);
-    q = fma_f64(r, q, 0x1.71ddf38c393f8p-19);
-    q = fma_f64(r, q, 0x1.a01a0151f34cdp-16);
-    q = fma_f64(r, q, 0x1.a01a01b1e3565p-13);
-    q = fma_f64(r, q, 0x1.6c16c16c26f7bp-10);
-    q = fma_f64(r, q, 0x1.111111110f168p-7);
-    q = fma_f64(r, q, 0x1.5555555555531p-5);
-    q = fma_f64(r, q, 0x1.555555555555ap-3);
-    q = fma_f64(r, q, 0x1p-1);
-    double w = r * r * q;
-    return fma_f64(d, r + w, w) + d;
+    double q = fma_f64(r, 0x1.ae979762502c5p-26, 0x1.28a173458e94fp-22);
+    q = fma_f64(r, q, 0x1.71de673e942a8p-19);
+    q = fma_f64(r, q, 0x1.a019a7d13bcd9p-16);
+    q = fma_f64(r, q, 0x1.a01a0186d6072p-13);
+    q = fma_f64(r, q, 0x1.6c16c17ec7041p-10);
+    q = fma_f64(r, q, 0x1.1111111114e0dp-7);
+    q = fma_f64(r, q, 0x1.5555555552275p-5);
+    q = fma_f64(r, q, 0x1.555555555554fp-3);
+    return fma_f64(r, q, 0x1.0000000000005p-1);
 }
+
+/* As above; u is exact where t >= 9/32. */
+static const double GELU_FLAT_f64 = 39, GELU_BACKWARD_FLAT_f64 = 54;
+static const double GELU_C_f64 = 0x1.5p-3, GELU_CENTRE_f64 = 0.5625, GELU_SCALE_f64 = 1;
+static const double GELU_DENSITY_f64 = 0x1.9884533d43651p-2, GELU_DENSITY_LO_f64 = -0x1.cbc0d30ebfd15p-56;
+enum { GELU_SHIFT_f64 = 700 };
+static const double GELU_UNSHIFT_f64 = 0x1p-700;
+
+typedef struct {
+    double s, s_lo, slope;
+} gelu_ratio_f64;
+
+static RF_INLINE gelu_ratio_f64 gelu_ratio_of_f64(double t)
+{
+    double u = t - GELU_CENTRE_f64;
+    double w = fma_f64(u, -0x1.95a268205afdap-10, -0x1.4cd3f6304fa4bp-11);
+    w = fma_f64(u, w, 0x1.0762d93ae3129p-8);
+    w = fma_f64(u, w, 0x1.67451082f906bp-9);
+    w = fma_f64(u, w, -0x1.d3ae0c33116e3p-8);
+    w = fma_f64(u, w, -0x1.336f1eaeb2c2fp-7);
+    w = fma_f64(u, w, 0x1.2041128329633p-7);
+    w = fma_f64(u, w, 0x1.c3bf422fb2694p-6);
+    w = fma_f64(u, w, 0x1.c928f5a216319p-8);
+    w = fma_f64(u, w, -0x1.d79900f95baabp-5);
+    w = fma_f64(u, w, -0x1.924e612bcaf32p-4);
+    w = fma_f64(u, w, -0x1.6af4649a78d39p-7);
+    w = fma_f64(u, w, 0x1.068aecadda3a8p-2);
+    w = fma_f64(u, w, 0x1.4b51dd46fd6aep-1);
+    w = fma_f64(u, w, 0x1.0510c48a3ced2p+0);
+    w = fma_f64(u, w, 0x1.3c32d27daeca6p+0);
+    w = fma_f64(u, w, 0x1.3b9c8bff3a072p+0);
+    double w3 = fma_f64(u, w, 0x1.0c620e6c9fe25p+0), w2 = fma_f64(u, w3, 0x1.8c0636d2cbc82p-1),
+           w1 = fma_f64(u, w2, 0x1.002a4fc59e72ep-1), w1_lo = fma_f64(u, w2, 0x1.002a4fc59e72ep-1 - w1);
+    double v = fma_f64(u, w1, 0x1.2425b454a252bp-2), v_lo = fma_f64(u, w1_lo, fma_f64(u, w1, 0x1.2425b454a252bp-2 - v));
+    double s = fma_f64(u, v, 0x1.2642f3093781p-3),
+           s_lo = fma_f64(u, v_lo, fma_f64(u, v, 0x1.2642f3093781p-3 - s));
+    double ds = fma_f64(u, fma_f64(u, fma_f64(u, fma_f64(u, w, w3), w2), w1), v);
+    return (gelu_ratio_f64){s, s_lo, fma_f64(t, ds, s)};
+}
+
+static const double GELU_LINEAR_HI_f64 = 0x1.9884533d4368p+0, GELU_LINEAR_LO_f64 = -0x1.7b9781a61d7fap-47;
+static const double GELU_CUBIC_HI_f64 = 0x1.2444f2a4d8b4bp-4, GELU_CUBIC_LO_f64 = -0x1.6c843a29d1c7p-61;
+static const double GELU_CUBIC3_HI_f64 = 0x1.b6676bf7450fp-3, GELU_CUBIC3_LO_f64 = 0x1.bba7351828aabp-57;
+static const double GELU_TANH_LOW_f64 = -21.7, GELU_TANH_HIGH_f64 = 7.5, GELU_TANH_VANISHED_f64 = -27;

@@ -1,8 +1,9 @@
 /* Every kernel for one instruction set. Compiled once per ISA; RF_ISA names it, and rf_kernels_<RF_ISA> is
  * the only symbol that leaves. */
 #ifndef __clang__
-/* Else GCC turns clamps into nested branches, and these into masks: slower. */
-#pragma GCC optimize("no-thread-jumps")
+/* Else GCC turns clamps into nested branches, or computes what follows them on both sides: slower by up to a
+ * half. */
+#pragma GCC optimize("no-thread-jumps", "no-tree-pre")
 #endif
 #include "kernels.h"
 
@@ -44,10 +45,15 @@ static RF_INLINE double fma_f64(double a, double b, double c)
     double tb = b * 0x1.0000002p27, bh = tb - (tb - b), bl = b - bh;
     double p = a * b, e = ((ah * bh - p) + ah * bl + al * bh) + al * bl;
     double s = p + c, d = s - p, t = (p - (s - d)) + (c - d);
-    double y = s + (t + e);
-    return y == y ? y : s; /* splitting overflows near the largest numbers */
+    double low = t + e, y = s + low;
+    /* splitting overflows near the largest numbers; low is +0 where s is the sum, be it -0 */
+    return (low != 0) & (y == y) ? y : s;
 #endif
 }
+
+#include "intrinsics.h"
+
+#include "halves.h"
 
 #include "constants.h"
 
@@ -56,9 +62,9 @@ static RF_INLINE double fma_f64(double a, double b, double c)
 
 #define RF_SCALARS
 #define T float
+#define DIGITS 24 /* of the significand, in bits */
 #define U uint32_t
 #define COUNT uint32_t /* of one position in a chunk; a unit's may be larger */
-#define TOTAL uint64_t
 #define F(name) name##_f32
 #include "scalar_math.h"
 #include "activations.h"
@@ -67,16 +73,16 @@ static RF_INLINE double fma_f64(double a, double b, double c)
 #undef RF_SCALARS
 #include "rows.h"
 #undef T
+#undef DIGITS
 #undef U
 #undef COUNT
-#undef TOTAL
 #undef F
 
 #define RF_SCALARS
 #define T double
+#define DIGITS 53
 #define U uint64_t
 #define COUNT double /* exact to 2^53, and SSE2 cannot compare 64-bit integers */
-#define TOTAL double
 #define F(name) name##_f64
 #include "scalar_math.h"
 #include "activations.h"
@@ -85,15 +91,68 @@ static RF_INLINE double fma_f64(double a, double b, double c)
 #undef RF_SCALARS
 #include "rows.h"
 
-#define KERNELS_OF(name, type)                                                                               \
+static void fence(void) { rf_fence(); }
+
+static void stream_out(void *to, const void *from, ptrdiff_t bytes, const void *next, const void *next_too)
+{
+    ptrdiff_t i = 0;
+    for (; i + RF_STREAM_BYTES <= bytes; i += RF_STREAM_BYTES) {
+        rf_prefetch((const char *)next + i);
+        if (next_too) rf_prefetch((const char *)next_too + i);
+        rf_stream((char *)to + i, (const char *)from + i);
+    }
+    memcpy((char *)to + i, (const char *)from + i, (size_t)(bytes - i));
+}
+
+static float first(float g, float x, float p, float q) { return (void)g, (void)p, (void)q, x; }
+static void copy_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps)
+{
+    map_f32(copy_loop, first, 1, 0, args, n, steps);
+}
+static void stream_copy(float *to, const float *from, ptrdiff_t n)
+{
+    char *args[] = {(char *)from, (char *)to};
+    const ptrdiff_t steps[] = {sizeof *from, sizeof *to};
+    map_streaming_f32(copy_loop, first, 1, 0, args, n, steps, RF_AHEAD);
+    rf_fence();
+}
+
+static float sum(float g, float x, float p, float q) { return (void)p, (void)q, g + x; }
+static void add_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps)
+{
+    map_f32(add_loop, sum, 2, 0, args, n, steps);
+}
+static void stream_add(float *to, const float *a, const float *b, ptrdiff_t n)
+{
+    char *args[] = {(char *)a, (char *)b, (char *)to};
+    const ptrdiff_t steps[] = {sizeof *a, sizeof *b, sizeof *to};
+    map_streaming_f32(add_loop, sum, 2, 0, args, n, steps, RF_AHEAD);
+    rf_fence();
+}
+
+#define LOOPS_OF(name, type)                                                                                 \
     {                                                                                                        \
         {name##_loop_##type, name##_backward_loop_##type},                                                   \
-        name##_units_forward_##type,                                                                         \
-        name##_units_backward_##type,                                                                        \
+        {name##_stream_##type, name##_backward_stream_##type},                                               \
     }
-#define RF_ROW(name, ...) [RF_##name] = {KERNELS_OF(name, f32), KERNELS_OF(name, f64)},
 #define SYMBOL_(isa) rf_kernels_##isa
 #define SYMBOL(isa) SYMBOL_(isa)
-const rf_kernels SYMBOL(RF_ISA) = {{
+const rf_kernels SYMBOL(RF_ISA) = {
+    .rows =
+        {
+#define RF_ROW(name, ...) [RF_##name] = {LOOPS_OF(name, f32), LOOPS_OF(name, f64)},
+#define RF_FROM_Y(name, KIND)                                                                                \
+    [RF_##name][RF_FLOAT32].loop[RF_BACKWARD_Y] = name##_backward_y_loop_f32,                                \
+    [RF_##name][RF_FLOAT32].stream[RF_BACKWARD_Y] = name##_backward_y_stream_f32,                            \
+    [RF_##name][RF_FLOAT64].loop[RF_BACKWARD_Y] = name##_backward_y_loop_f64,                                \
+    [RF_##name][RF_FLOAT64].stream[RF_BACKWARD_Y] = name##_backward_y_stream_f64,
 #include "activations.h"
-}};
+        },
+    .halves = {{widen_float16, narrow_float16}, {widen_bfloat16, narrow_bfloat16}},
+    .half_loop = half_loop,
+    .fence = fence,
+    .stream_copy = stream_copy,
+    .stream_add = stream_add,
+    .stream_out = stream_out,
+    .units = {&unit_loops_f32, &unit_loops_f64},
+};

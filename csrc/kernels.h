@@ -6,38 +6,102 @@
 
 enum {
 #define RF_ROW(name, ...) RF_##name,
+#define RF_FROM_Y(name, KIND)
 #include "activations.h"
-#undef RF_ROW
     RF_N_ACTIVATIONS
 };
 
-/* Elementwise: inputs, then outputs; `steps` are bytes and may be anything. */
+/* Elementwise: data, parameters, outputs; `steps` are bytes and may be anything. */
 typedef void rf_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps);
 
-/* Per unit; arguments were validated. */
-typedef void rf_units_forward_fn(const rf_units_forward_args *args);
-typedef void rf_units_backward_fn(const rf_units_backward_args *args);
+/* What the last data input is needed next is `ahead` bytes past it. */
+typedef void rf_stream_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead);
+enum { RF_AHEAD = 4096 };
 
-typedef enum { RF_FORWARD, RF_BACKWARD, RF_N_DIRECTIONS } rf_direction;
+/* From x; from (grad_output, x); from (grad_output, y). */
+typedef enum { RF_FORWARD, RF_BACKWARD, RF_BACKWARD_Y, RF_N_DIRECTIONS } rf_direction;
+
+/* The types that kernels compute in. */
+#define RF_N_COMPUTED 2
 
 typedef struct {
-    rf_loop *loop[RF_N_DIRECTIONS];
-    rf_units_forward_fn *units_forward;
-    rf_units_backward_fn *units_backward;
+    rf_loop *loop[RF_N_DIRECTIONS]; /* NULL: the row has no such direction */
+    rf_stream_loop
+        *stream[RF_N_DIRECTIONS]; /* past the cache: see loops.h for what it asks of its arguments */
 } rf_row_kernels;
 
+/* Conversions of a half-precision type. */
 typedef struct {
-    rf_row_kernels rows[RF_N_ACTIVATIONS][RF_N_DTYPES];
+    void (*widen)(float *to, const uint16_t *from, ptrdiff_t n);
+    void (*narrow)(uint16_t *to, const float *from, ptrdiff_t n);
+} rf_half;
+
+/* ---- per unit: see units.h */
+
+/* What every position of a row has: numbers of the computing type, and accumulators. */
+typedef struct {
+    void *bias, *gate, *ceiling, *params[RF_MAX_PARAMS];
+    void *active, *nonfinite, *max, *min; /* of gradients: `active` counts those that are not 0 */
+    double *sum, *weight_sum;
+} rf_positions;
+
+/* Which positions are one unit's: see units.h. */
+typedef struct {
+    ptrdiff_t copies, units, inner;
+} rf_fold;
+
+/* How much a pass counts: each level includes those before. */
+enum { RF_SEE_NOTHING, RF_SEE_ACTIVE, RF_SEE_MAX, RF_SEE_MIN, RF_SEE_LEVELS };
+
+typedef struct {
+    /* with a bias or not, at a level: v = z + bias, and counts; whether an element is not finite (from
+     * SEE_MAX). Fetches what is `ahead` bytes past z, if not 0. */
+    int (*see[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
+                                 const void *z, void *v, ptrdiff_t ahead);
+    void (*count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *v);
+    void (*add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *y);
+    void (*add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *g);
+    int (*count_nonzero)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *g);
+    /* by rf_mask */
+    void (*pack[3])(uint64_t *words, const void *v, ptrdiff_t n, const void *gate, const void *ceiling,
+                    ptrdiff_t step);
+    void (*select[3])(void *to, const uint8_t *mask, int bit, const void *g, ptrdiff_t n, const void *slope,
+                      ptrdiff_t step, int stream);
+    void (*fill)(void *to, double value, ptrdiff_t n);
+    void (*spread)(void *to, const void *per_unit, const rf_fold *fold);
+    void (*fold_counts)(int64_t *to, void *counts, const rf_fold *fold);
+    void (*fold_max)(double *to, void *extremes, const rf_fold *fold);
+    void (*fold_min)(double *to, void *extremes, const rf_fold *fold);
+} rf_unit_loops;
+
+typedef struct {
+    rf_row_kernels rows[RF_N_ACTIVATIONS][RF_N_COMPUTED];
+    rf_half halves[RF_N_DTYPES - RF_N_COMPUTED];
+    /* float's loop over arrays of halves; with `stream` contiguous outputs go past the cache */
+    void (*half_loop)(const rf_half *half, rf_loop *loop, int n_in, int n_out, char *const *args, ptrdiff_t n,
+                      const ptrdiff_t *steps, int stream);
+    void (*fence)(void);
+    /* to = from, and to = a + b, past the cache: what memory allows at best. Aligned to 64 bytes, floats. */
+    void (*stream_copy)(float *to, const float *from, ptrdiff_t n);
+    void (*stream_add)(float *to, const float *a, const float *b, ptrdiff_t n);
+    /* to = from, `to` past the cache; both aligned to 64 bytes. Meanwhile what comes next is fetched. */
+    void (*stream_out)(void *to, const void *from, ptrdiff_t bytes, const void *next, const void *next_too);
+    const rf_unit_loops *units[RF_N_COMPUTED];
 } rf_kernels;
 
 /* The kernels in use. */
 const rf_kernels *rf_active_kernels(void);
 
-/* One elementwise loop under a default floating-point environment. */
+/* One elementwise loop under a default floating-point environment, by as many threads as the work is worth.
+ */
 void rf_run(rf_activation activation, rf_direction direction, rf_dtype dtype, char *const *args, ptrdiff_t n,
             const ptrdiff_t *steps);
 
-/* Sums in float64 to float32, under the same environment: an overflow raises no flag. */
-void rf_narrow(const double *from, float *to, size_t n);
+/* The per-unit passes; arguments were validated. */
+rf_status rf_run_units_forward(const rf_units_forward_args *args);
+rf_status rf_run_units_backward(const rf_units_backward_args *args);
+
+/* Sums in float64 to float32 or halves, under the same environment: an overflow raises no flag. */
+void rf_narrow(rf_dtype dtype, const double *from, void *to, size_t n);
 
 #endif

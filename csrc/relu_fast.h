@@ -1,9 +1,11 @@
 /* relu_fast: rectifier activations at memory speed that count dead units in the same pass.
  *
- * Every function is thread safe and allocates nothing. Those that return a status check all of their
- * arguments first: on anything but RF_OK no memory of the caller has been written. Floating-point flags and
- * control word of the caller are the same after a call as before. NaN, zeros and infinities: see the formulas
- * in activations.h; every activation propagates NaN forward. */
+ * Every function is thread safe and allocates nothing, but for the threads that large arrays start and what
+ * per-unit passes over wide layers borrow: it is kept for the next of them until rf_threads_shutdown, and
+ * RF_ENOMEM says that there is none. Those that return a status check all of their arguments first: on
+ * anything but RF_OK no memory of the caller has been written. Floating-point flags and control word of the
+ * caller are the same after a call as before. NaN, zeros and infinities: see the formulas in activations.h;
+ * every activation propagates NaN forward. */
 #ifndef RELU_FAST_H
 #define RELU_FAST_H
 
@@ -16,32 +18,38 @@ extern "C" {
 
 #define RF_VERSION "0.1.0"
 
-typedef enum { RF_OK = 0, RF_EINVAL, RF_EOVERLAP, RF_ENOTSUP } rf_status;
-typedef enum { RF_FLOAT32 = 0, RF_FLOAT64, RF_N_DTYPES } rf_dtype;
+typedef enum { RF_OK = 0, RF_EINVAL, RF_EOVERLAP, RF_ENOTSUP, RF_ENOMEM } rf_status;
+/* Halves are computed in float32 and rounded once. */
+typedef enum { RF_FLOAT32 = 0, RF_FLOAT64, RF_FLOAT16, RF_BFLOAT16, RF_N_DTYPES } rf_dtype;
 
 /* An index into the table of activations; rf_activation_by_name finds it. */
 typedef int rf_activation;
 
-/* How an activation is silenced: below or at its gate both output and gradient are zero. */
+/* What one bit an element can tell the backward pass, v being the pre-activation. */
 typedef enum {
-    RF_GATE_NONE,       /* never zero */
-    RF_GATE_CONSTANT,   /* zero where x <= gate_value */
-    RF_GATE_ZERO_SLOPE, /* zero where x <= gate_value, if the parameter is 0 */
-} rf_gate;
+    RF_MASK_NONE,  /* not enough */
+    RF_MASK_GATED, /* not (v <= gate or v >= ceiling): the gradient passes where it is set, else it is 0 */
+    RF_MASK_SLOPE, /* v > 0: the gradient passes where it is set, else it is slope * gradient */
+} rf_mask;
+
+enum { RF_MAX_PARAMS = 2 };
 
 typedef struct {
     const char *name, *formula;
-    int n_params; /* 0 or 1 */
-    const char *param_names[1];
-    double param_defaults[1]; /* NaN: the parameter must be given */
-    rf_gate gate;
-    double gate_value;
-    double ceiling;  /* at or above it the gradient is zero; NaN: nowhere */
+    int n_params; /* 0 to RF_MAX_PARAMS */
+    const char *param_names[RF_MAX_PARAMS];
+    double param_defaults[RF_MAX_PARAMS]; /* NaN: the parameter must be given */
+    rf_mask mask;
     int n_gradients; /* 2 where the parameter is learned: grad_input and grad_weight */
+    int from_y;      /* whether the output is enough for the backward pass */
 } rf_activation_info;
 
 /* Row `activation` of the table, or NULL past its end. */
 const rf_activation_info *rf_info(rf_activation activation);
+/* With these parameters (n_params of them): at or below the gate output and gradient are zero, at or above
+ * the ceiling the gradient is. NaN: nowhere. */
+double rf_gate(rf_activation activation, const double *params);
+double rf_ceiling(rf_activation activation, const double *params);
 /* Index of the row with that name, or -1. */
 rf_activation rf_activation_by_name(const char *name);
 /* One line for a status. */
@@ -58,8 +66,8 @@ rf_status rf_backward(rf_activation activation, rf_dtype dtype, size_t n, const 
 
 /* An array (outer, units, inner): dense layers are (batch, units, 1), NCHW is (N, C, H * W), NHWC is
  * (N * H * W, C, 1). Each (units, inner) block is contiguous; `*_step` below is the distance in bytes from
- * one outer entry to the next. No per-unit array (bias, param, bias_grad, counts) may overlap an output: that
- * is RF_EOVERLAP, too, but for the counts, which are not compared. */
+ * one outer entry to the next. No per-unit array (bias, params, bias_grad, counts) may overlap an output, nor
+ * may a mask overlap anything: that is RF_EOVERLAP, too, but for the counts, which are not compared. */
 typedef struct {
     size_t outer, units, inner;
 } rf_shape;
@@ -85,14 +93,28 @@ typedef struct {
     ptrdiff_t z_step;
     void *y; /* may be z with the same step; NULL: only count */
     ptrdiff_t y_step;
-    const void *bias;  /* units numbers, or NULL */
-    const void *param; /* one number, or one per unit; NULL where there is no parameter */
-    int param_per_unit;
+    const void *bias;                  /* units numbers, or NULL */
+    const void *params[RF_MAX_PARAMS]; /* of each parameter one number, or one per unit */
+    int param_per_unit[RF_MAX_PARAMS];
     rf_unit_counts counts;
+    uint8_t *mask; /* overwritten, or NULL: see below */
 } rf_units_forward_args;
 
-/* y = activation(z + bias) and the counts, in one pass. */
+/* y = activation(z + bias), the counts and the mask, in one pass. Everything is computed in float for halves,
+ * and counted before y is rounded.
+ *
+ * A mask has one bit an element, in C order of (outer, units, inner): element i is bit i % 8 of byte i / 8;
+ * bits past the last element are 0. What a bit says: rf_activation_info.mask. RF_EINVAL where that is
+ * RF_MASK_NONE. */
 rf_status rf_units_forward(const rf_units_forward_args *args);
+
+/* What the gradient is computed from. */
+typedef enum {
+    RF_FROM_X, /* the pre-activation without bias */
+    RF_FROM_Y, /* the output, where rf_activation_info.from_y; parameters must not be negative: else the sign
+                * of y does not tell that of x */
+    RF_FROM_MASK, /* the mask of the forward pass; activation and parameters are the same as there */
+} rf_source;
 
 typedef struct {
     rf_activation activation;
@@ -100,21 +122,23 @@ typedef struct {
     rf_shape shape;
     const void *grad_output;
     ptrdiff_t grad_output_step;
-    const void *source; /* x, the pre-activation without bias; or y, the output */
-    ptrdiff_t source_step;
-    int source_is_y;
-    void *grad_input; /* may be grad_output or source, with the same step */
+    const void *source;
+    ptrdiff_t source_step; /* not of a mask */
+    rf_source source_kind;
+    void *grad_input; /* may be grad_output or x or y, with the same step */
     ptrdiff_t grad_input_step;
-    const void *bias; /* units numbers, or NULL; NULL where the source is y */
-    const void *param;
-    int param_per_unit;
-    double *bias_grad; /* units numbers, overwritten; or NULL */
+    const void *bias; /* units numbers, or NULL; goes with x */
+    const void *params[RF_MAX_PARAMS];
+    int param_per_unit[RF_MAX_PARAMS];
+    double *bias_grad;   /* units numbers, overwritten; or NULL */
+    double *weight_grad; /* of a learned parameter, as many as there are of it, overwritten; goes with x; or
+                            NULL */
     rf_grad_counts counts;
 } rf_units_backward_args;
 
-/* grad_input = grad_output * activation'(x + bias), its sum per unit (added up in float64, in an order that
- * the shape and the steps decide) and the counts, in one pass. From y, the parameter must not be negative:
- * else the sign of y does not tell that of x. */
+/* grad_input = grad_output * activation'(x + bias), its sum per unit, the gradient of a learned parameter,
+ * and the counts, in one pass. Sums are added up in float64, in an order that the shape alone decides:
+ * neither threads nor steps nor (of those with fused multiply-add) instruction sets change them. */
 rf_status rf_units_backward(const rf_units_backward_args *args);
 
 /* Instruction sets that this machine runs, best first: "avx512", "avx2", "baseline" on x86-64. NULL past the
@@ -128,6 +152,20 @@ rf_status rf_isa_use(const char *name);
 rf_status rf_isa_environment(void);
 /* Every name that RELU_FAST_ISA may have, whether this machine runs it or not; NULL past the last. */
 const char *rf_isa_known(int index);
+
+/* Large arrays are shared among threads that start with the first of them and sleep between calls, all
+ * signals blocked. They are as many, the caller included, as RELU_FAST_NUM_THREADS says (1 to
+ * RF_MAX_THREADS); else as the processors that affinity and cgroup leave to the process when the number is
+ * first needed. No result depends on it. A child of fork() starts threads of its own. */
+enum { RF_MAX_THREADS = 1024 };
+int rf_get_num_threads(void);
+/* RF_EINVAL: n is less than 1 or more than RF_MAX_THREADS. */
+rf_status rf_set_num_threads(int n);
+/* RF_EINVAL if RELU_FAST_NUM_THREADS is not such a number (it is ignored then). */
+rf_status rf_threads_environment(void);
+/* Ends the threads and waits until they have left, for leak checkers and before dlclose(); the next large
+ * array starts them again. */
+void rf_threads_shutdown(void);
 
 #ifdef __cplusplus
 }

@@ -1,91 +1,68 @@
-/* The functions of every row of the table, for type T: each is a loop from loops.h or units.h with the row's
- * scalars inlined. For relu: relu_loop, relu_backward_loop, relu_units_forward, relu_units_backward. */
+/* The loops of every row of the table, for type T: those of loops.h with the row's scalars inlined. For relu:
+ * relu_loop and relu_stream, relu_backward_loop and .._stream, relu_backward_y_loop and .._stream. */
 
-#define UNARY(name)                                                                                          \
+/* The scalars of a row under one signature: (grad_output, x or y, parameters). */
+#define UNARY_AS_MAP(name)                                                                                   \
+    static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return (void)g, (void)p, (void)q, F(name)(x); }
+#define PARAM_AS_MAP(name)                                                                                   \
+    static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return (void)g, (void)q, F(name)(x, p); }
+#define PARAMS_AS_MAP(name)                                                                                  \
+    static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return (void)g, F(name)(x, p, q); }
+#define WEIGHT_AS_MAP(name) PARAM_AS_MAP(name)
+#define UNARY_AS_GRADIENT(name)                                                                              \
+    static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return (void)p, (void)q, F(name)(g, x); }
+#define PARAM_AS_GRADIENT(name)                                                                              \
+    static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return (void)q, F(name)(g, x, p); }
+#define PARAMS_AS_GRADIENT(name)                                                                             \
+    static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return F(name)(g, x, p, q); }
+#define WEIGHT_AS_GRADIENT(name) PARAM_AS_GRADIENT(name)
+
+#define LOOPS(name, n_data, n_params)                                                                        \
     static void F(name##_loop)(char *const *args, ptrdiff_t n, const ptrdiff_t *steps)                       \
     {                                                                                                        \
-        F(loop_1_1)(F(name##_loop), F(name), args, n, steps);                                                \
+        F(map)(F(name##_loop), F(name##_map), n_data, n_params, args, n, steps);                             \
     }                                                                                                        \
-    static void F(name##_backward_loop)(char *const *args, ptrdiff_t n, const ptrdiff_t *steps)              \
+    static void F(name##_stream)(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead)    \
     {                                                                                                        \
-        F(loop_2_1)(F(name##_backward_loop), F(name##_backward), args, n, steps);                            \
-    }                                                                                                        \
-    static RF_INLINE T F(name##_with)(T x, T none) { return (void)none, F(name)(x); }
-
-#define PARAM(name)                                                                                          \
+        F(map_streaming)(F(name##_loop), F(name##_map), n_data, n_params, args, n, steps, ahead);            \
+    }
+#define LOOPS_OF_WEIGHT(name, name_weight)                                                                   \
     static void F(name##_loop)(char *const *args, ptrdiff_t n, const ptrdiff_t *steps)                       \
     {                                                                                                        \
-        F(loop_2_1)(F(name##_loop), F(name), args, n, steps);                                                \
+        F(map_weight)(F(name##_loop), F(name##_map), F(name_weight), args, n, steps);                        \
     }                                                                                                        \
-    static void F(name##_backward_loop)(char *const *args, ptrdiff_t n, const ptrdiff_t *steps)              \
+    static void F(name##_stream)(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead)    \
     {                                                                                                        \
-        F(loop_3_1)(F(name##_backward_loop), F(name##_backward), args, n, steps);                            \
-    }                                                                                                        \
-    static RF_INLINE T F(name##_with)(T x, T param) { return F(name)(x, param); }
-
-#define WEIGHT(name)                                                                                         \
-    static void F(name##_loop)(char *const *args, ptrdiff_t n, const ptrdiff_t *steps)                       \
-    {                                                                                                        \
-        F(loop_2_1)(F(name##_loop), F(name), args, n, steps);                                                \
-    }                                                                                                        \
-    static void F(name##_backward_loop)(char *const *args, ptrdiff_t n, const ptrdiff_t *steps)              \
-    {                                                                                                        \
-        F(loop_3_2)(F(name##_backward_loop), F(name##_backward), F(name##_backward_weight), args, n, steps); \
-    }                                                                                                        \
-    static RF_INLINE T F(name##_with)(T x, T param) { return F(name)(x, param); }
-
-/* Backward functions under one signature: f(g, x or y, parameter). */
-#define UNARY_GRADIENT(name, from)                                                                           \
-    static RF_INLINE T F(name)(T g, T s, T none) { return (void)none, F(from)(g, s); }
-#define PARAM_GRADIENT(name, from)                                                                           \
-    static RF_INLINE T F(name)(T g, T s, T param) { return F(from)(g, s, param); }
-#define WEIGHT_GRADIENT(name, from) PARAM_GRADIENT(name, from)
-
-#define FORWARD_ROWS(name, want)                                                                             \
-    static void F(name##_rows_##want)(const TYPE(forward_context) *c, ptrdiff_t rows, ptrdiff_t width,       \
-                                      const char *z, ptrdiff_t z_step, char *y, ptrdiff_t y_step)            \
-    {                                                                                                        \
-        F(forward_rows)(F(name##_with), F(want), c, rows, width, z, z_step, y, y_step);                      \
-    }
-#define BACKWARD_ROWS(name, want_counts)                                                                     \
-    static void F(name##_rows_##want_counts)(const TYPE(backward_context) *c, ptrdiff_t rows,                \
-                                             ptrdiff_t width, TYPE(backward_rows_at) at)                     \
-    {                                                                                                        \
-        F(backward_rows)(F(name), want_counts, c, rows, width, at);                                          \
+        F(map_weight_streaming)(F(name##_loop), F(name##_map), F(name_weight), args, n, steps, ahead);       \
     }
 
-/* clang-format off */
-#define RF_ROW(name, KIND, param, gate, gate_value, ceiling, from_y, formula)                                \
-    KIND(name)                                                                                               \
-    KIND##_GRADIENT(name##_from_x, name##_backward)                                                          \
-    KIND##_GRADIENT(name##_from_y, from_y)                                                                   \
-    FORWARD_ROWS(name, WANT_ACTIVE)                                                                          \
-    FORWARD_ROWS(name, WANT_USUAL)                                                                           \
-    FORWARD_ROWS(name, WANT_ALL)                                                                             \
-    BACKWARD_ROWS(name##_from_x, 0)                                                                          \
-    BACKWARD_ROWS(name##_from_x, 1)                                                                          \
-    BACKWARD_ROWS(name##_from_y, 0)                                                                          \
-    BACKWARD_ROWS(name##_from_y, 1)                                                                          \
-    static void F(name##_units_forward)(const rf_units_forward_args *args)                                   \
-    {                                                                                                        \
-        TYPE(forward_rows_fn) *const rows[] = {F(name##_rows_WANT_ACTIVE), F(name##_rows_WANT_USUAL),        \
-                                               F(name##_rows_WANT_ALL)};                                     \
-        F(units_forward)(rows, gate_value, args);                                                            \
-    }                                                                                                        \
-    static void F(name##_units_backward)(const rf_units_backward_args *args)                                 \
-    {                                                                                                        \
-        TYPE(backward_rows_fn) *const from_x[] = {F(name##_from_x_rows_0), F(name##_from_x_rows_1)};         \
-        TYPE(backward_rows_fn) *const y_rows[] = {F(name##_from_y_rows_0), F(name##_from_y_rows_1)};         \
-        F(units_backward)(args->source_is_y ? y_rows : from_x, args);                                        \
-    }
-/* clang-format on */
+#define UNARY_LOOPS(name) LOOPS(name, 1, 0) LOOPS(name##_backward, 2, 0)
+#define PARAM_LOOPS(name) LOOPS(name, 1, 1) LOOPS(name##_backward, 2, 1)
+#define PARAMS_LOOPS(name) LOOPS(name, 1, 2) LOOPS(name##_backward, 2, 2)
+#define WEIGHT_LOOPS(name) LOOPS(name, 1, 1) LOOPS_OF_WEIGHT(name##_backward, name##_backward_weight)
+#define UNARY_LOOPS_Y(name) LOOPS(name##_backward_y, 2, 0)
+#define PARAM_LOOPS_Y(name) LOOPS(name##_backward_y, 2, 1)
+#define PARAMS_LOOPS_Y(name) LOOPS(name##_backward_y, 2, 2)
+#define WEIGHT_LOOPS_Y(name) LOOPS(name##_backward_y, 2, 1)
+
+#define RF_ROW(name, KIND, ...) KIND##_AS_MAP(name) KIND##_AS_GRADIENT(name##_backward) KIND##_LOOPS(name)
+#define RF_FROM_Y(name, KIND) KIND##_AS_GRADIENT(name##_backward_y) KIND##_LOOPS_Y(name)
 #include "activations.h"
-#undef RF_ROW
-#undef UNARY
-#undef PARAM
-#undef WEIGHT
-#undef UNARY_GRADIENT
-#undef PARAM_GRADIENT
-#undef WEIGHT_GRADIENT
-#undef FORWARD_ROWS
-#undef BACKWARD_ROWS
+#undef UNARY_AS_MAP
+#undef PARAM_AS_MAP
+#undef PARAMS_AS_MAP
+#undef WEIGHT_AS_MAP
+#undef UNARY_AS_GRADIENT
+#undef PARAM_AS_GRADIENT
+#undef PARAMS_AS_GRADIENT
+#undef WEIGHT_AS_GRADIENT
+#undef LOOPS
+#undef LOOPS_OF_WEIGHT
+#undef UNARY_LOOPS
+#undef PARAM_LOOPS
+#undef PARAMS_LOOPS
+#undef WEIGHT_LOOPS
+#undef UNARY_LOOPS_Y
+#undef PARAM_LOOPS_Y
+#undef PARAMS_LOOPS_Y
+#undef WEIGHT_LOOPS_Y

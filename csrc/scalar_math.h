@@ -23,10 +23,45 @@ static RF_INLINE T F(copysign)(T x, T sign)
 }
 static RF_INLINE T F(at_most)(T x, T limit) { return limit < x ? limit : x; }
 static RF_INLINE T F(at_least)(T x, T limit) { return limit > x ? limit : x; }
+/* The same for constants, a positive and a negative one. float's is one integer instruction instead of a
+ * comparison and a selection, but a NaN may become the limit. */
+static RF_INLINE T F(cut_above)(T x, T limit)
+{
+    if (DIGITS != 24) return F(at_most)(x, limit);
+    int32_t u = (int32_t)F(bits)(x), most = (int32_t)F(bits)(limit);
+    return F(from_bits)((U)(u < most ? u : most));
+}
+static RF_INLINE T F(cut_below)(T x, T limit)
+{
+    if (DIGITS != 24) return F(at_least)(x, limit);
+    return F(from_bits)(F(bits)(x) < F(bits)(limit) ? F(bits)(x) : F(bits)(limit));
+}
 static RF_INLINE int F(is_finite)(T x) { return F(abs)(x) <= F(MAX); }
 
+/* a (1 + p), for infinite a, too. */
+static RF_INLINE T F(grown)(T a, T p)
+{
+    T sum = F(fma)(a, p, a);
+    return sum == sum ? sum : a + p;
+}
+
+/* g, but 0 at low, at high and beyond them; NaN is inside. */
+static RF_INLINE T F(stopped_outside)(T g, T x, T low, T high) { return (x <= low) | (x >= high) ? 0 : g; }
+
+/* The largest number of the type that is not above v. */
+static RF_INLINE T F(not_above)(double v)
+{
+    T x = (T)v;
+    return (double)x > v ? F(from_bits)(F(bits)(x) + (x > 0 ? ~(U)0 : 1)) : x;
+}
+
 /* s * v, but 0 where s is 0 and v infinite: the limit, not NaN. */
-static RF_INLINE T F(times)(T s, T v) { return s == 0 && v == v ? 0 : s * v; }
+static RF_INLINE T F(times)(T s, T v)
+{
+    /* as numbers, because SSE2 cannot choose between 64-bit integers */
+    T number = v == v ? F(from_bits)(~(U)0) : 0, gone = s == 0 ? number : 0;
+    return F(from_bits)(F(bits)(s * v) & ~F(bits)(gone));
+}
 
 typedef struct {
     T hi, lo;
@@ -37,71 +72,201 @@ typedef struct {
     T scale, p, p_lo;
 } TYPE(exp_parts);
 
-static RF_INLINE TYPE(exp_parts) F(exp_split)(T x, int shift)
+/* Adding the magic number rounds x / ln 2 to the integer k and leaves k plus the exponent bias in the low
+ * bits; what overflows there is shifted out. */
+static RF_INLINE T F(exp_magic)(int shift) { return F(ROUNDER) + (T)(F(EXPONENT_BIAS) + shift); }
+
+/* e^(r + d) - 1 - r = r^2 q(r) + d e^r for a d that counts to first order. If it is tiny, below 2^-21 for
+ * float, r^2 d / 2 is all that is needed of d e^r's tail. */
+static RF_INLINE T F(expm1_rest)(T r, T d, int tiny)
 {
-    /* Adding the magic number rounds x / ln 2 to the integer k and leaves k plus the exponent bias in the low
-     * bits; what overflows there is shifted out. */
-    T magic = F(ROUNDER) + (T)(F(EXPONENT_BIAS) + shift);
-    T t = F(fma)(x, F(LOG2E), magic), k = t - magic;
-    T r = F(fma)(k, -F(LN2_HI), x), d = k * -F(LN2_LO);
-    T s = F(expm1_rest)(r, d), p = r + s;
+    T q = F(expm1_q)(r), u = r * q;
+    if (tiny) return F(fma)(r, F(fma)(r, F(fma)(d, (T)0.5, q), d), d);
+    return F(fma)(r, F(fma)(d, u, u + d), d);
+}
+
+static RF_INLINE TYPE(exp_parts) F(exp_parts_of)(T t, T r, T d, int tiny)
+{
+    T s = F(expm1_rest)(r, d, tiny), p = r + s;
     return (TYPE(exp_parts)){F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), p, s - (p - r)};
 }
 
-/* e^x - 1 for x <= 0 (whatever for x > 0). */
-static RF_INLINE TYPE(pair) F(expm1)(T x)
+static RF_INLINE TYPE(exp_parts) F(exp_split)(T x, int shift)
 {
-    TYPE(exp_parts) e = F(exp_split)(F(at_most)(F(at_least)(x, F(EXPM1_FLAT)), 0), 0);
+    T t = F(fma)(x, F(LOG2E), F(exp_magic)(shift)), k = t - F(exp_magic)(shift);
+    return F(exp_parts_of)(t, F(fma)(k, -F(LN2_HI), x), k * -F(LN2_LO), DIGITS == 24);
+}
+
+/* The same of x + x_lo. */
+static RF_INLINE TYPE(exp_parts) F(exp_split_pair)(T x, T x_lo, int shift)
+{
+    T t = F(fma)(x, F(LOG2E), F(exp_magic)(shift)), k = t - F(exp_magic)(shift);
+    return F(exp_parts_of)(t, F(fma)(k, -F(LN2_HI), x), F(fma)(k, -F(LN2_LO), x_lo), 0);
+}
+
+static RF_INLINE TYPE(pair) F(minus_one)(TYPE(exp_parts) e)
+{
     T c = e.scale - 1, c_lo = e.scale - (c + 1), hi = F(fma)(e.scale, e.p, c);
     return (TYPE(pair)){hi, F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, (c - hi) + c_lo))};
 }
 
-/* e^x for x <= 0 as (hi + lo) * scale * step * step: never subnormal before the last product, and down to
- * where even F(MAX) * e^x is 0. */
+/* e^x - 1 for x <= 0 (whatever for x > 0, and for NaN). */
+static RF_INLINE TYPE(pair) F(expm1)(T x)
+{
+    return F(minus_one)(F(exp_split)(F(cut_below)(x, F(EXPM1_FLAT)), 0));
+}
+static RF_INLINE TYPE(pair) F(expm1_of_pair)(TYPE(pair) x)
+{
+    return F(minus_one)(F(exp_split_pair)(x.hi, x.lo, 0));
+}
+
+/* e^x for x <= 0 (whatever for x > 0) as (hi + lo) * scale * step * step: never subnormal before the last
+ * product, and down to where even F(MAX) * e^x is 0. */
 typedef struct {
-    T hi, lo, scale, step;
+    T p, p_lo, hi, lo, scale, step; /* hi + lo = 1 + p + p_lo */
 } TYPE(scaled);
 
+static RF_INLINE TYPE(scaled) F(lifted)(TYPE(exp_parts) e, int far)
+{
+    /* e comes lifted by 2^2, for a step of 1/2: then v e^x overflows only where it should */
+    U lift = far ? (U)(2 * F(EXP_STEP_LOG2) - 2) << F(MANTISSA_BITS) : 0;
+    T hi = 1 + e.p;
+    return (TYPE(scaled)){e.p,
+                          e.p_lo,
+                          hi,
+                          (e.p - (hi - 1)) + e.p_lo,
+                          F(from_bits)(F(bits)(e.scale) + lift),
+                          far ? F(EXP_STEP) : (T)0.5};
+}
 static RF_INLINE TYPE(scaled) F(exp_scaled)(T x)
 {
-    T c = F(at_most)(F(at_least)(x, F(EXP_VANISHED)), 0);
-    TYPE(exp_parts) e = F(exp_split)(c, 0);
-    U lift = c < F(EXP_FAR) ? (U)(2 * F(EXP_STEP_LOG2)) << F(MANTISSA_BITS) : 0;
-    T hi = 1 + e.p;
-    return (TYPE(scaled)){hi, (e.p - (hi - 1)) + e.p_lo, F(from_bits)(F(bits)(e.scale) + lift),
-                          c < F(EXP_FAR) ? F(EXP_STEP) : 1};
+    T c = F(at_least)(x, F(EXP_VANISHED));
+    return F(lifted)(F(exp_split)(c, 2), c < F(EXP_FAR));
+}
+static RF_INLINE TYPE(scaled) F(exp_scaled_of_pair)(TYPE(pair) x)
+{
+    return F(lifted)(F(exp_split_pair)(x.hi, x.lo, 2), x.hi < F(EXP_FAR));
 }
 
-/* v e^x; v may be any number, infinite too: only its rounding is lost. */
-static RF_INLINE T F(times_exp)(T v, TYPE(scaled) e)
-{
-    T a = v * e.step, finite = F(at_most)(F(at_least)(a, -F(MAX)), F(MAX));
-    return F(fma)(a, e.hi * e.scale, finite * (e.lo * e.scale)) * e.step;
-}
+/* v e^x; v may be any number, infinite too: p and two products are rounded. */
+static RF_INLINE T F(times_exp)(T v, TYPE(scaled) e) { return F(grown)(v * e.step, e.p) * e.scale * e.step; }
 
 /* g * m * e.scale * e.step^2 for m next to 1, in an order that neither overflows nor loses bits early. */
 static RF_INLINE T F(unscale)(T g, T m, TYPE(scaled) e) { return (g * e.step) * (m * e.scale) * e.step; }
 
-/* 1 / (1 + e^-x): the denominator as a pair, scaled so that its reciprocal is never subnormal. */
+/* 1 / (1 + e^-x): the denominator scaled so that its reciprocal is never subnormal. */
 static RF_INLINE T F(logistic)(T x)
 {
-    T c = F(at_most)(F(at_least)(x, F(LOGISTIC_LOW)), F(LOGISTIC_HIGH));
+    T c = F(cut_above)(F(cut_below)(x, F(LOGISTIC_LOW)), F(LOGISTIC_HIGH));
     TYPE(exp_parts) e = F(exp_split)(-c, -F(LOGISTIC_SHIFT));
-    T base = F(LOGISTIC_ONE) + e.scale, d = F(fma)(e.scale, e.p, base);
-    T d_lo = F(fma)(e.scale, e.p, base - d) + (F(LOGISTIC_ONE) - (base - e.scale));
-    T r = 1 / d;
-    T rest = F(fma)(-r, d_lo, F(fma)(-r, d, 1));
-    return F(fma)(r, rest, r) * F(LOGISTIC_ONE);
+    T base = F(LOGISTIC_ONE) + e.scale, base_lo = F(LOGISTIC_ONE) - (base - e.scale);
+    if (DIGITS != 24) return 1 / (base + F(fma)(e.scale, e.p, base_lo)) * F(LOGISTIC_ONE);
+    T d = F(fma)(e.scale, e.p, base), d_lo = F(fma)(e.scale, e.p, base - d) + base_lo;
+    T r = 1 / d, rest = F(fma)(-r, d_lo, F(fma)(-r, d, 1));
+    T y = F(fma)(r, rest, r) * F(LOGISTIC_ONE);
+    return x == x ? y : x;
 }
 
 /* g * factor * s(x) (1 - s(x)) = g * factor * z / (1 + z)^2 with z = e^-|x|. */
 static RF_INLINE T F(logistic_backward)(T g, T x, T factor)
 {
     TYPE(scaled) e = F(exp_scaled)(-F(abs)(x));
-    T z = e.hi * e.scale * e.step * e.step, z_lo = e.lo * e.scale * e.step;
-    T t = F(fma)(z, z, 2 * z), d = 1 + t, t_lo = F(fma)(z, z, 2 * z - t) + 2 * z_lo * (1 + z);
-    T d_lo = (t - (d - 1)) + t_lo;
-    T r = 1 / d, q = e.hi * r;
-    T rest = F(fma)(-q, d_lo, F(fma)(-q, d, e.hi)) + e.lo;
-    return F(unscale)(g, factor * F(fma)(r, rest, q), e);
+    T unlift = e.step < (T)0.5 ? 0 : e.scale * (T)0.25;
+    T z = e.hi * unlift, w = z + 2, d = F(fma)(z, w, 1);
+    T d_lo = F(fma)(e.lo * unlift, w + z, F(fma)(z, z - (w - 2), F(fma)(z, w, 1 - d)));
+    T r = 1 / d, rest = F(fma)(-r, d_lo, F(fma)(-r, d, 1));
+    T slope = F(fma)(r, e.p + F(fma)(rest, e.hi, e.p_lo), r); /* (1 + p) (1 + rest) r */
+    return F(unscale)(g, factor * slope, e);
+}
+
+/* s * e: float64 does not need e.lo for its 2 ULP. */
+static RF_INLINE T F(times_pair)(T s, TYPE(pair) e)
+{
+    return DIGITS == 24 ? F(fma)(s, e.hi, s * e.lo) : s * e.hi;
+}
+
+/* 1 + a for a >= 0, both numbers kept. */
+static RF_INLINE TYPE(pair) F(one_plus)(T a)
+{
+    T large = F(at_least)(a, 1), small = F(at_most)(a, 1), sum = large + small;
+    return (TYPE(pair)){sum, small - (sum - large)};
+}
+
+static RF_INLINE T F(not_negative)(T alpha) { return alpha >= 0 ? alpha : F(NOWHERE); }
+static RF_INLINE T F(reciprocal)(T alpha) { return F(at_most)(1 / alpha, F(MAX)); }
+
+/* x / alpha, but not far below `low`, for alpha >= 0; finite for alpha 0 and for infinite x, too. What
+ * depends on alpha alone leaves the loop. */
+static RF_INLINE TYPE(pair) F(quotient)(T x, T alpha, T low)
+{
+    T r = F(reciprocal)(F(not_negative)(alpha)), r_lo = r > 0 ? F(fma)(-r, alpha, 1) * r : 0;
+    T c = F(at_least)(x, F(at_least)(low * alpha, -F(MAX))), hi = c * r;
+    return (TYPE(pair)){hi, F(fma)(c, r_lo, F(fma)(c, r, -hi))};
+}
+
+#if DIGITS == 24
+/* 1 - 2 / (e^(2a) + 1) from a = 1 on, before a - a z / M(z) with z = a^2, in one quotient. */
+static RF_INLINE float tangent_f32(float x)
+{
+    float a = abs_f32(x), c = cut_above_f32(a, TANH_FLAT_f32);
+    float t = fma_f32(c, 2 * LOG2E_f32, exp_magic_f32(0)), k = t - exp_magic_f32(0);
+    float d = fma_f32(from_bits_f32(bits_f32(t) << MANTISSA_BITS_f32),
+                      exp_twice_f32(fma_f32(k, LN2_HI_f32 / -2, c)), 1);
+    float z = x * x;
+    int large = a >= 1;
+    float q = (large ? 2 : z) / (large ? d : tanh_rest_f32(z));
+    float base = large ? 1 : a;
+    return copysign_f32(fma_f32(-base, q, base), x);
+}
+#else
+/* h / (1 + h) with h = (e^(2|x|) - 1) / 2; up to h = 1 the rounding of 1 + h is made up for. */
+static RF_INLINE double tangent_f64(double x)
+{
+    exp_parts_f64 e = exp_split_f64(2 * at_most_f64(abs_f64(x), TANH_FLAT_f64), -1);
+    double h = fma_f64(e.scale, e.p, e.scale - 0.5), y = h / (1 + h);
+    return copysign_f64(fma_f64(fma_f64(-y, h, h - y), h < 1 ? 1 - y : 0, y), x);
+}
+#endif
+
+/* x where it is positive, else -0; NaN may get lost. One instruction for float, which SSE2 lacks for double.
+ */
+static RF_INLINE T F(at_least_minus_zero)(T x)
+{
+    if (DIGITS != 24) return x > 0 ? x : -(T)0;
+    return F(from_bits)(F(bits)(x) < F(SIGN_BIT) ? F(bits)(x) : F(SIGN_BIT));
+}
+
+/* erfc(a / sqrt(2)) e^(a^2 / 2) / 2 = SCALE t (s + s_lo), for a >= 0; one Newton step for t is in s_lo. */
+typedef struct {
+    T t, s, s_lo;
+} TYPE(scaled_tail);
+
+static RF_INLINE TYPE(scaled_tail) F(normal_tail)(T a)
+{
+    T d = F(fma)(F(GELU_C), a, 1), d_lo = F(fma)(F(GELU_C), a, 1 - d), t = 1 / d;
+    T rest = F(fma)(-t, d_lo, F(fma)(-t, d, 1));
+    TYPE(gelu_ratio) ratio = F(gelu_ratio_of)(t);
+    return (TYPE(scaled_tail)){t, ratio.s, F(fma)(rest, ratio.slope, ratio.s_lo)};
+}
+
+/* -a^2 / 2 */
+static RF_INLINE TYPE(pair) F(half_square)(T a)
+{
+    T h = a * a;
+    return (TYPE(pair)){h / -2, F(fma)(a, a, -h) / -2};
+}
+
+static RF_INLINE TYPE(pair) F(square)(T x)
+{
+    T hi = x * x;
+    return (TYPE(pair)){hi, F(fma)(x, x, -hi)};
+}
+
+/* x (LINEAR + c x^2) of gelu_tanh. */
+static RF_INLINE TYPE(pair) F(odd_cubic)(T x, TYPE(pair) square, T c, T c_lo)
+{
+    T m = F(fma)(c, square.hi, F(GELU_LINEAR_HI)), m_lo = F(fma)(c, square.hi, F(GELU_LINEAR_HI) - m);
+    m_lo += F(fma)(c, square.lo, F(fma)(c_lo, square.hi, F(GELU_LINEAR_LO)));
+    T hi = x * m;
+    return (TYPE(pair)){hi, F(fma)(x, m_lo, F(fma)(x, m, -hi))};
 }

@@ -1,390 +1,358 @@
-/* Fused passes over (outer, units, inner) arrays of type T.
+/* The loops of the per-unit passes, for type T: what units.c calls for blocks of consecutive elements.
  *
- * Both passes reduce to rows: a tile of at most F(WIDTH) neighbouring positions, each with its own bias,
- * parameter and accumulators, walked down the outer axis. What a position is decides the tile:
+ * A block is `rows` times `width` elements; column i of it belongs to position i of the accumulators, which
+ * are loaded and stored once for four rows. A position adds up its column in order: sums do not depend on how
+ * the rows are cut into blocks.
  *
- *   inner large      one unit a tile; its run of `inner` elements is cut into rows of F(LANES) positions
- *   inner small      whole units a tile: positions are (unit, inner) pairs
- *   inner 1, units few and rows adjacent: several outer entries make one row, so that vectors are full
- *
- * At the end of a chunk the positions of a unit are folded into it. Chunks are fixed by the shape alone and
- * sums are combined in chunk order, in float64: a result depends on shape and layout, and on nothing else. */
+ * Whether all elements are finite is asked of a block as a whole, at half the price of counting the others;
+ * only a block that holds some counts them. */
 
-enum {
-    F(WIDTH) = 1024,
-    F(LANES) = 128,
-    F(CHUNK_ELEMENTS) = 1 << 18,
-    F(FEW_ROWS) = 2,
-    /* Accumulators multiples of 4 KiB apart wait for each other's stores (4K aliasing): 3 times slower. */
-    F(PAD) = 832 / sizeof(T),
-};
+/* The sign bit is set if x is NaN or infinite: a full exponent overflows into it. */
+static RF_INLINE U F(overflow)(T x) { return (F(bits)(x) & ~F(SIGN_BIT)) + ((U)1 << F(MANTISSA_BITS)); }
 
-enum { F(WANT_ACTIVE) = 1, F(WANT_USUAL) = 2, F(WANT_ALL) = 4 };
+/* ---- forward: v = z + bias, and what it tells */
 
 typedef struct {
-    COUNT active[F(WIDTH) + F(PAD)], nonfinite[F(WIDTH) + F(PAD)];
-    T max[F(WIDTH) + F(PAD)], min[F(WIDTH) + F(PAD)];
-    double sum[F(WIDTH)];
-} TYPE(positions);
+    COUNT active;
+    T max, min;
+    U overflow;
+} TYPE(seen);
 
-/* How a tile lies in the array: see the three cases above. */
-typedef struct {
-    ptrdiff_t unit, n_units;       /* units of the tile */
-    ptrdiff_t width;               /* positions in a full row */
-    ptrdiff_t unit_step, pos_step; /* position of unit u's i-th: u * unit_step + i * pos_step */
-    ptrdiff_t per_unit;            /* positions of one unit */
-} TYPE(tile);
-
-/* How the outer entries are walked. */
-typedef struct {
-    rf_shape shape;
-    ptrdiff_t chunk, adjacent; /* outer entries a chunk; entries that one row takes */
-} TYPE(plan);
-
-static TYPE(plan) F(make_plan)(rf_shape s, int rows_touch)
+static RF_INLINE void F(see)(int with_bias, int level, TYPE(seen) *s, T z, T bias, T gate, T *v)
 {
-    ptrdiff_t block = (ptrdiff_t)(s.units * s.inner);
-    /* Memory is fastest read in order. Tiles side by side break it: then chunks are a few rows, which walk
-     * down the array together. */
-    TYPE(plan) p = {s, 1, 1};
-    if (block <= F(WIDTH))
-        p.chunk = F(CHUNK_ELEMENTS) / (block ? block : 1);
-    else if ((ptrdiff_t)s.inner <= F(WIDTH))
-        p.chunk = F(FEW_ROWS);
-    if (rows_touch && s.inner == 1 && block < F(LANES)) {
-        p.adjacent = F(LANES) / block;
-        p.chunk -= p.chunk % p.adjacent;
+    T x = with_bias ? z + bias : z;
+    if (with_bias) *v = x;
+    if (level >= RF_SEE_ACTIVE) s->active = x > gate ? s->active + 1 : s->active;
+    if (level >= RF_SEE_MAX) {
+        s->overflow |= F(overflow)(x);
+        s->max = x > s->max ? x : s->max;
     }
-    return p;
+    if (level >= RF_SEE_MIN) s->min = x < s->min ? x : s->min;
 }
 
-static TYPE(tile) F(make_tile)(const TYPE(plan) *p, ptrdiff_t unit)
+/* Columns [from, to) of one row, or of four. */
+static RF_INLINE U F(observe_columns)(int with_bias, int level, int n_rows, const rf_positions *at,
+                                      ptrdiff_t from, ptrdiff_t to, ptrdiff_t width, const T *z, T *v)
 {
-    ptrdiff_t units = (ptrdiff_t)p->shape.units, inner = (ptrdiff_t)p->shape.inner;
-    TYPE(tile) t = {
-        .unit = unit, .n_units = units - unit, .unit_step = inner, .pos_step = 1, .per_unit = inner};
-    if (inner > F(WIDTH)) {
-        t.n_units = 1;
-        t.per_unit = F(LANES);
-        t.width = F(LANES);
-    } else if (p->adjacent > 1) {
-        t.unit_step = 1;
-        t.pos_step = units;
-        t.per_unit = p->adjacent;
-        t.width = units * p->adjacent;
-    } else {
-        if (t.n_units > F(WIDTH) / inner) t.n_units = F(WIDTH) / inner;
-        t.width = t.n_units * inner;
+    const T *biases = with_bias ? at->bias : z, *gates = level >= RF_SEE_ACTIVE ? at->gate : z;
+    COUNT *active = at->active;
+    T *max = at->max, *min = at->min;
+    U overflow = 0;
+    RF_INDEPENDENT
+    for (ptrdiff_t i = from; i < to; i++) {
+        const T bias = biases[i], gate = gates[i];
+        TYPE(seen) s = {.overflow = overflow};
+        if (level >= RF_SEE_ACTIVE) s.active = active[i];
+        if (level >= RF_SEE_MAX) s.max = max[i];
+        if (level >= RF_SEE_MIN) s.min = min[i];
+        F(see)(with_bias, level, &s, z[i], bias, gate, v + i);
+        if (n_rows > 1) {
+            F(see)(with_bias, level, &s, z[width + i], bias, gate, v + width + i);
+            F(see)(with_bias, level, &s, z[2 * width + i], bias, gate, v + 2 * width + i);
+            F(see)(with_bias, level, &s, z[3 * width + i], bias, gate, v + 3 * width + i);
+        }
+        if (level >= RF_SEE_ACTIVE) active[i] = s.active;
+        if (level >= RF_SEE_MAX) max[i] = s.max;
+        if (level >= RF_SEE_MIN) min[i] = s.min;
+        overflow = s.overflow;
     }
-    return t;
+    return overflow;
 }
 
-/* Per-unit numbers spread over the positions of a tile. */
-static const T *F(spread)(T *to, const TYPE(tile) *t, const T *per_unit)
+static RF_INLINE U F(observe_rows)(int with_bias, int level, int n_rows, const rf_positions *at,
+                                   ptrdiff_t width, const T *z, T *v, ptrdiff_t ahead)
 {
-    per_unit += t->unit;
-    if (t->per_unit == 1) return per_unit;
-    for (ptrdiff_t u = 0; u < t->n_units; u++)
-        for (ptrdiff_t i = 0; i < t->per_unit; i++) to[u * t->unit_step + i * t->pos_step] = per_unit[u];
-    return to;
+    U overflow = 0;
+    ptrdiff_t i = 0;
+    for (; ahead && i + F(LINES) <= width; i += F(LINES)) {
+        for (int row = 0; row < n_rows; row++) rf_prefetch((const char *)(z + row * width + i) + ahead);
+        overflow |= F(observe_columns)(with_bias, level, n_rows, at, i, i + F(LINES), width, z, v);
+    }
+    return overflow | F(observe_columns)(with_bias, level, n_rows, at, i, width, width, z, v);
 }
 
-/* One number for every position of every tile. */
-static const T *F(constant)(T *to, T value)
+static void *F(moved)(void *numbers, ptrdiff_t n) { return numbers ? (T *)numbers + n : NULL; }
+
+static RF_INLINE int F(observe)(int with_bias, int level, const rf_positions *at, ptrdiff_t first,
+                                ptrdiff_t rows, ptrdiff_t width, const void *from, void *to, ptrdiff_t ahead)
 {
-    for (int i = 0; i < F(WIDTH); i++) to[i] = value;
-    return to;
+    const rf_positions here = {
+        .bias = F(moved)(at->bias, first),
+        .gate = F(moved)(at->gate, first),
+        .active = at->active ? (COUNT *)at->active + first : NULL,
+        .max = F(moved)(at->max, first),
+        .min = F(moved)(at->min, first),
+    };
+    const T *z = from;
+    T *v = to;
+    U overflow = 0;
+    for (; rows >= 4; rows -= 4, z += 4 * width, v += 4 * width)
+        overflow |= F(observe_rows)(with_bias, level, 4, &here, width, z, v, ahead);
+    for (; rows > 0; rows--, z += width, v += width)
+        overflow |= F(observe_rows)(with_bias, level, 1, &here, width, z, v, ahead);
+    return (overflow & F(SIGN_BIT)) != 0;
 }
 
-/* z + -0.0 is z, zeros included: a missing bias. */
-static const T F(NO_BIAS) = -(T)0;
+#define OBSERVE(name, with_bias, level)                                                                      \
+    static int F(name)(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,             \
+                       const void *z, void *v, ptrdiff_t ahead)                                              \
+    {                                                                                                        \
+        return F(observe)(with_bias, level, at, first, rows, width, z, v, ahead);                            \
+    }
+OBSERVE(add_bias, 1, RF_SEE_NOTHING)
+OBSERVE(see_active, 0, RF_SEE_ACTIVE)
+OBSERVE(see_max, 0, RF_SEE_MAX)
+OBSERVE(see_min, 0, RF_SEE_MIN)
+OBSERVE(add_bias_see_active, 1, RF_SEE_ACTIVE)
+OBSERVE(add_bias_see_max, 1, RF_SEE_MAX)
+OBSERVE(add_bias_see_min, 1, RF_SEE_MIN)
+#undef OBSERVE
 
-/* Folding adds a tile's positions to its units. Sums and extremes of one unit go through eight accumulators
- * in a fixed order: vector code, and the same everywhere. */
-static void F(fold_counts)(int64_t *to, const TYPE(tile) *t, const COUNT *from)
+static void F(count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *from)
 {
-    to += t->unit;
-    if (t->per_unit == 1) {
-        for (ptrdiff_t u = 0; u < t->n_units; u++) to[u] += (int64_t)from[u];
-    } else if (t->pos_step == 1) {
-        for (ptrdiff_t u = 0; u < t->n_units; u++, from += t->unit_step) {
-            TOTAL total = 0;
-            for (ptrdiff_t i = 0; i < t->per_unit; i++) total += from[i];
-            to[u] += (int64_t)total;
+    COUNT *count = counts;
+    const T *v = from;
+    for (; rows > 0; rows--, v += width) {
+        RF_INDEPENDENT
+        for (ptrdiff_t i = 0; i < width; i++) count[i] = F(is_finite)(v[i]) ? count[i] : count[i] + 1;
+    }
+}
+
+static RF_INLINE double F(size)(T y) { return F(is_finite)(y) ? (double)F(abs)(y) : 0; }
+
+static void F(add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *from)
+{
+    const T *y = from;
+    for (; rows >= 4; rows -= 4, y += 4 * width) {
+        RF_INDEPENDENT
+        for (ptrdiff_t i = 0; i < width; i++)
+            sum[i] = (((sum[i] + F(size)(y[i])) + F(size)(y[width + i])) + F(size)(y[2 * width + i])) +
+                     F(size)(y[3 * width + i]);
+    }
+    for (; rows > 0; rows--, y += width) {
+        RF_INDEPENDENT
+        for (ptrdiff_t i = 0; i < width; i++) sum[i] += F(size)(y[i]);
+    }
+}
+
+/* ---- backward: what the gradient adds up to */
+
+static void F(add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *from)
+{
+    const T *g = from;
+    for (; rows >= 4; rows -= 4, g += 4 * width) {
+        RF_INDEPENDENT
+        for (ptrdiff_t i = 0; i < width; i++)
+            sum[i] = (((sum[i] + (double)g[i]) + (double)g[width + i]) + (double)g[2 * width + i]) +
+                     (double)g[3 * width + i];
+    }
+    for (; rows > 0; rows--, g += width) {
+        RF_INDEPENDENT
+        for (ptrdiff_t i = 0; i < width; i++) sum[i] += (double)g[i];
+    }
+}
+
+static RF_INLINE void F(see_gradient)(COUNT *nonzero, U *overflow, T g)
+{
+    *nonzero = g != 0 ? *nonzero + 1 : *nonzero;
+    *overflow |= F(overflow)(g);
+}
+
+/* Whether any element is not finite. */
+static int F(count_nonzero)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *from)
+{
+    COUNT *count = counts;
+    const T *g = from;
+    U overflow = 0;
+    for (; rows >= 4; rows -= 4, g += 4 * width) {
+        RF_INDEPENDENT
+        for (ptrdiff_t i = 0; i < width; i++) {
+            COUNT nonzero = count[i];
+            F(see_gradient)(&nonzero, &overflow, g[i]);
+            F(see_gradient)(&nonzero, &overflow, g[width + i]);
+            F(see_gradient)(&nonzero, &overflow, g[2 * width + i]);
+            F(see_gradient)(&nonzero, &overflow, g[3 * width + i]);
+            count[i] = nonzero;
+        }
+    }
+    for (; rows > 0; rows--, g += width) {
+        RF_INDEPENDENT
+        for (ptrdiff_t i = 0; i < width; i++) {
+            COUNT nonzero = count[i];
+            F(see_gradient)(&nonzero, &overflow, g[i]);
+            count[i] = nonzero;
+        }
+    }
+    return (overflow & F(SIGN_BIT)) != 0;
+}
+
+/* ---- masks: 64 elements are one word, the first in its lowest bit */
+
+static RF_INLINE uint64_t F(word_of)(int gated, const T *v, const T *gate, const T *ceiling)
+{
+    uint64_t word = gated ? F(rf_not_at_most)(v, gate) : F(rf_above)(v, gate);
+    return ceiling ? word & F(rf_not_at_least)(v, ceiling) : word;
+}
+
+/* gate and ceiling: one number an element, or (step 0) 64 of one number; ceiling may be NULL */
+static RF_INLINE void F(pack)(int gated, uint64_t *words, const T *v, ptrdiff_t n, const T *gate,
+                              const T *ceiling, ptrdiff_t step)
+{
+    ptrdiff_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        *words++ = F(word_of)(gated, v + i, gate, ceiling);
+        gate += 64 * step;
+        if (ceiling) ceiling += 64 * step;
+    }
+    if (i == n) return;
+    T rest[3][64] = {{0}};
+    size_t bytes = (size_t)(n - i) * sizeof(T);
+    memcpy(rest[0], v + i, bytes);
+    memcpy(rest[1], gate, bytes);
+    if (ceiling) memcpy(rest[2], ceiling, bytes);
+    uint64_t word = F(word_of)(gated, rest[0], rest[1], ceiling ? rest[2] : NULL);
+    *words = word & ~(~UINT64_C(0) << (n - i));
+}
+
+static void F(pack_gated)(uint64_t *words, const void *v, ptrdiff_t n, const void *gate, const void *ceiling,
+                          ptrdiff_t step)
+{
+    if (ceiling)
+        F(pack)(1, words, v, n, gate, ceiling, step);
+    else
+        F(pack)(1, words, v, n, gate, NULL, step);
+}
+static void F(pack_slope)(uint64_t *words, const void *v, ptrdiff_t n, const void *gate, const void *ceiling,
+                          ptrdiff_t step)
+{
+    (void)ceiling;
+    F(pack)(0, words, v, n, gate, NULL, step);
+}
+
+/* 64 bits from bit `bit` (0 to 7) of the bytes on. */
+static RF_INLINE uint64_t F(word_at)(const uint8_t *bytes, int bit)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    return bit ? word >> bit | (uint64_t)bytes[8] << (64 - bit) : word;
+}
+
+static RF_INLINE void F(select_64)(int sloped, T *to, uint64_t word, const T *g, const T *slope)
+{
+    T other[64];
+    RF_INDEPENDENT
+    for (int i = 0; i < 64; i++) other[i] = sloped ? F(times)(slope[i], g[i]) : 0;
+    F(rf_choose_64)(to, word, g, other);
+}
+
+/* to = bit ? g : 0, or slope * g: one slope an element, or (step 0) 64 of one. Streams whole lines if told
+ * to: `to` is aligned to 64 bytes then. */
+static RF_INLINE void F(select)(int sloped, T *to, const uint8_t *mask, int bit, const T *g, ptrdiff_t n,
+                                const T *slope, ptrdiff_t step, int stream)
+{
+    T line[64] __attribute__((aligned(64)));
+    ptrdiff_t i = 0;
+    if (stream) {
+        for (; i + 64 <= n; i += 64, mask += 8) {
+            for (int k = 0; k < 64; k += F(LINES)) rf_prefetch(g + i + k + F(AHEAD));
+            F(select_64)(sloped, line, F(word_at)(mask, bit), g + i, slope + i * step);
+            for (int k = 0; k < 64; k += F(LINES)) rf_stream(to + i + k, line + k);
         }
     } else {
-        for (ptrdiff_t i = 0; i < t->per_unit; i++, from += t->pos_step)
-            for (ptrdiff_t u = 0; u < t->n_units; u++) to[u] += (int64_t)from[u];
+        for (; i + 64 <= n; i += 64, mask += 8)
+            F(select_64)(sloped, to + i, F(word_at)(mask, bit), g + i, slope + i * step);
     }
+    for (; i < n; i++, bit++)
+        to[i] = mask[bit >> 3] >> (bit & 7) & 1 ? g[i] : sloped ? F(times)(slope[i * step], g[i]) : 0;
 }
 
-static void F(fold_sums)(double *to, const TYPE(tile) *t, const double *from)
+static void F(select_gated)(void *to, const uint8_t *mask, int bit, const void *g, ptrdiff_t n,
+                            const void *slope, ptrdiff_t step, int stream)
 {
-    to += t->unit;
-    if (t->per_unit == 1) {
-        for (ptrdiff_t u = 0; u < t->n_units; u++) to[u] += from[u];
+    (void)slope, (void)step;
+    F(select)(0, to, mask, bit, g, n, g, 0, stream);
+}
+static void F(select_slope)(void *to, const uint8_t *mask, int bit, const void *g, ptrdiff_t n,
+                            const void *slope, ptrdiff_t step, int stream)
+{
+    F(select)(1, to, mask, bit, g, n, slope, step, stream);
+}
+
+/* ---- positions and units: position (copy * units + unit) * inner + i is one of `unit` */
+
+static void F(fill)(void *to, double value, ptrdiff_t n)
+{
+    T *numbers = to;
+    for (ptrdiff_t i = 0; i < n; i++) numbers[i] = (T)value;
+}
+
+static void F(spread)(void *to, const void *per_unit, const rf_fold *f)
+{
+    T *numbers = to;
+    const T *from = per_unit;
+    const ptrdiff_t row = f->units * f->inner;
+    if (f->inner == 1)
+        memcpy(numbers, from, (size_t)row * sizeof(T));
+    else
+        for (ptrdiff_t u = 0; u < f->units; u++)
+            for (ptrdiff_t i = 0; i < f->inner; i++) numbers[u * f->inner + i] = from[u];
+    for (ptrdiff_t c = 1; c < f->copies; c++) memcpy(numbers + c * row, numbers, (size_t)row * sizeof(T));
+}
+
+static void F(fold_counts)(int64_t *to, void *counts, const rf_fold *f)
+{
+    COUNT *from = counts;
+    const ptrdiff_t row = f->units * f->inner;
+    for (ptrdiff_t c = 1; c < f->copies; c++)
+        for (ptrdiff_t i = 0; i < row; i++) from[i] += from[c * row + i];
+    if (f->inner == 1) {
+        for (ptrdiff_t u = 0; u < f->units; u++) to[u] += (int64_t)from[u];
         return;
     }
-    for (ptrdiff_t u = 0; u < t->n_units; u++) {
-        const double *v = from + u * t->unit_step;
-        double acc[8] = {0};
-        ptrdiff_t i = 0, step = t->pos_step;
-        for (; i + 8 <= t->per_unit; i += 8)
-            for (int j = 0; j < 8; j++) acc[j] += v[(i + j) * step];
-        for (int j = 0; i < t->per_unit; i++, j++) acc[j] += v[i * step];
-        to[u] += ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]));
+    for (ptrdiff_t u = 0; u < f->units; u++, from += f->inner) {
+        COUNT total = 0;
+        for (ptrdiff_t i = 0; i < f->inner; i++) total += from[i];
+        to[u] += (int64_t)total;
     }
 }
 
 /* The largest of sign * v; sign -1 makes it the smallest v. */
-static RF_INLINE void F(fold_extremes)(double *to, const TYPE(tile) *t, const T *from, T sign)
+static RF_INLINE void F(fold_extremes)(double *to, T *from, const rf_fold *f, T sign)
 {
-    to += t->unit;
-    for (ptrdiff_t u = 0; u < t->n_units; u++) {
-        const T *v = from + u * t->unit_step;
-        T acc[8], most;
-        for (int j = 0; j < 8; j++) acc[j] = sign * v[0];
-        ptrdiff_t i = 1, step = t->pos_step;
-        for (; i + 8 <= t->per_unit; i += 8)
-            for (int j = 0; j < 8; j++)
-                acc[j] = sign * v[(i + j) * step] > acc[j] ? sign * v[(i + j) * step] : acc[j];
-        for (; i < t->per_unit; i++) acc[0] = sign * v[i * step] > acc[0] ? sign * v[i * step] : acc[0];
-        most = acc[0];
-        for (int j = 1; j < 8; j++) most = acc[j] > most ? acc[j] : most;
-        to[u] = most > sign * to[u] ? sign * most : to[u];
-    }
-}
-
-/* ---- forward */
-
-typedef struct {
-    const T *bias, *param;
-    T threshold;
-    TYPE(positions) *acc;
-} TYPE(forward_context);
-
-static RF_INLINE void F(forward_rows)(T (*f)(T, T), int want, const TYPE(forward_context) *c, ptrdiff_t rows,
-                                      ptrdiff_t width, const char *z, ptrdiff_t z_step, char *y,
-                                      ptrdiff_t y_step)
-{
-    const T *bias = c->bias, *param = c->param, threshold = c->threshold;
-    TYPE(positions) *acc = c->acc;
-    for (ptrdiff_t row = 0; row < rows; row++) {
-        const T *zr = (const T *)(z + row * z_step);
-        T *yr = (T *)(y + row * y_step);
-        RF_INDEPENDENT
-        for (ptrdiff_t i = 0; i < width; i++) {
-            T v = zr[i] + bias[i], out = f(v, param[i]);
-            yr[i] = out;
-            acc->active[i] += v > threshold ? (COUNT)1 : 0;
-            if (want >= F(WANT_USUAL)) {
-                acc->nonfinite[i] += F(is_finite)(v) ? 0 : (COUNT)1;
-                acc->max[i] = v > acc->max[i] ? v : acc->max[i];
-            }
-            if (want >= F(WANT_ALL)) {
-                acc->min[i] = v < acc->min[i] ? v : acc->min[i];
-                acc->sum[i] += F(is_finite)(out) ? (double)F(abs)(out) : 0;
-            }
+    const ptrdiff_t row = f->units * f->inner;
+    for (ptrdiff_t c = 1; c < f->copies; c++)
+        for (ptrdiff_t i = 0; i < row; i++)
+            from[i] = sign * from[c * row + i] > sign * from[i] ? from[c * row + i] : from[i];
+    for (ptrdiff_t u = 0; u < f->units; u++, from += f->inner) {
+        T most = sign * from[0];
+        ptrdiff_t i = 1;
+        if (f->inner >= 16) {
+            T lanes[8];
+            for (int j = 0; j < 8; j++) lanes[j] = sign * from[j];
+            for (i = 8; i + 8 <= f->inner; i += 8)
+                for (int j = 0; j < 8; j++)
+                    lanes[j] = sign * from[i + j] > lanes[j] ? sign * from[i + j] : lanes[j];
+            for (int j = 0; j < 8; j++) most = lanes[j] > most ? lanes[j] : most;
         }
+        for (; i < f->inner; i++) most = sign * from[i] > most ? sign * from[i] : most;
+        to[u] = (double)most > (double)sign * to[u] ? (double)(sign * most) : to[u];
     }
 }
+static void F(fold_max)(double *to, void *from, const rf_fold *f) { F(fold_extremes)(to, from, f, 1); }
+static void F(fold_min)(double *to, void *from, const rf_fold *f) { F(fold_extremes)(to, from, f, -1); }
 
-typedef void TYPE(forward_rows_fn)(const TYPE(forward_context) *c, ptrdiff_t rows, ptrdiff_t width,
-                                   const char *z, ptrdiff_t z_step, char *y, ptrdiff_t y_step);
-
-/* How often positions fire, and nothing else: the same for every activation, without computing an
- * output that nobody wants. */
-static void F(count_rows)(const TYPE(forward_context) *c, ptrdiff_t rows, ptrdiff_t width, const char *z,
-                          ptrdiff_t z_step, char *y, ptrdiff_t y_step)
-{
-    (void)y, (void)y_step;
-    const T *bias = c->bias, threshold = c->threshold;
-    COUNT *active = c->acc->active;
-    for (ptrdiff_t row = 0; row < rows; row++) {
-        const T *zr = (const T *)(z + row * z_step);
-        RF_INDEPENDENT
-        for (ptrdiff_t i = 0; i < width; i++) active[i] += zr[i] + bias[i] > threshold ? (COUNT)1 : 0;
-    }
-}
-
-static void F(clear)(TYPE(positions) *acc, int want, ptrdiff_t width)
-{
-    memset(acc->active, 0, (size_t)width * sizeof(COUNT));
-    if (want >= F(WANT_USUAL)) {
-        memset(acc->nonfinite, 0, (size_t)width * sizeof(COUNT));
-        for (ptrdiff_t i = 0; i < width; i++) acc->max[i] = -F(INF);
-    }
-    if (want >= F(WANT_ALL)) {
-        for (ptrdiff_t i = 0; i < width; i++) acc->min[i] = F(INF);
-        memset(acc->sum, 0, (size_t)width * sizeof(double));
-    }
-}
-
-static void F(fold_forward)(const TYPE(tile) *t, const TYPE(positions) *acc, const rf_unit_counts *to)
-{
-    if (to->active) F(fold_counts)(to->active, t, acc->active);
-    if (to->nonfinite) F(fold_counts)(to->nonfinite, t, acc->nonfinite);
-    if (to->max) F(fold_extremes)(to->max, t, acc->max, 1);
-    if (to->min) F(fold_extremes)(to->min, t, acc->min, -1);
-    if (to->sum_abs) F(fold_sums)(to->sum_abs, t, acc->sum);
-}
-
-/* The rows of outer entries [first, last) in tile t. */
-static void F(forward_chunk)(TYPE(forward_rows_fn) *rows, const TYPE(forward_context) *c, const TYPE(plan) *p,
-                             const TYPE(tile) *t, const rf_units_forward_args *a, ptrdiff_t first,
-                             ptrdiff_t last, char *no_output)
-{
-    ptrdiff_t inner = (ptrdiff_t)p->shape.inner, offset = t->unit * inner * (ptrdiff_t)sizeof(T);
-    const char *z = (const char *)a->z + first * a->z_step + offset;
-    char *y = a->y ? (char *)a->y + first * a->y_step + offset : no_output;
-    ptrdiff_t y_step = a->y ? a->y_step : 0, n = last - first;
-    if (inner > F(WIDTH)) {
-        ptrdiff_t full = inner / t->width, rest = inner % t->width, bytes = t->width * (ptrdiff_t)sizeof(T);
-        for (ptrdiff_t o = 0; o < n; o++) {
-            const char *zo = z + o * a->z_step;
-            char *yo = y + o * y_step;
-            rows(c, full, t->width, zo, bytes, yo, a->y ? bytes : 0);
-            rows(c, 1, rest, zo + full * bytes, 0, a->y ? yo + full * bytes : yo, 0);
-        }
-    } else {
-        ptrdiff_t full = n / p->adjacent, rest = n % p->adjacent;
-        rows(c, full, t->width, z, a->z_step * p->adjacent, y, y_step * p->adjacent);
-        if (rest)
-            rows(c, 1, rest * (ptrdiff_t)p->shape.units, z + full * p->adjacent * a->z_step, 0,
-                 y + full * p->adjacent * y_step, 0);
-    }
-}
-
-static void F(units_forward)(TYPE(forward_rows_fn) *const *variants, T threshold,
-                             const rf_units_forward_args *a)
-{
-    const rf_unit_counts *counts = &a->counts;
-    int want = counts->min || counts->sum_abs     ? F(WANT_ALL)
-               : counts->nonfinite || counts->max ? F(WANT_USUAL)
-                                                  : F(WANT_ACTIVE);
-    TYPE(forward_rows_fn) *rows = !a->y && want == F(WANT_ACTIVE) ? F(count_rows) : variants[want >> 1];
-    ptrdiff_t row_bytes = (ptrdiff_t)(a->shape.units * a->shape.inner * sizeof(T));
-    TYPE(plan) p = F(make_plan)(a->shape, a->z_step == row_bytes && (!a->y || a->y_step == row_bytes));
-    TYPE(positions) acc;
-    T bias[F(WIDTH)], param[F(WIDTH)], no_output[F(WIDTH)];
-    ptrdiff_t outer = (ptrdiff_t)a->shape.outer, units = (ptrdiff_t)a->shape.units;
-    TYPE(forward_context) c = {bias, param, threshold, &acc};
-    if (!a->bias) F(constant)(bias, F(NO_BIAS));
-    if (a->param && !a->param_per_unit) F(constant)(param, *(const T *)a->param);
-    for (ptrdiff_t first = 0; first < outer; first += p.chunk) {
-        ptrdiff_t last = outer - first < p.chunk ? outer : first + p.chunk;
-        for (ptrdiff_t unit = 0; unit < units;) {
-            TYPE(tile) t = F(make_tile)(&p, unit);
-            if (a->bias) c.bias = F(spread)(bias, &t, a->bias);
-            if (a->param && a->param_per_unit) c.param = F(spread)(param, &t, a->param);
-            F(clear)(&acc, want, t.width);
-            F(forward_chunk)(rows, &c, &p, &t, a, first, last, (char *)no_output);
-            F(fold_forward)(&t, &acc, counts);
-            unit += t.n_units;
-        }
-    }
-}
-
-/* ---- backward */
-
-typedef struct {
-    const T *bias, *param;
-    TYPE(positions) *acc;
-} TYPE(backward_context);
-
-typedef struct {
-    const char *g, *s;
-    char *out;
-    ptrdiff_t g_step, s_step, out_step;
-} TYPE(backward_rows_at);
-
-static RF_INLINE void F(backward_rows)(T (*f)(T, T, T), int want_counts, const TYPE(backward_context) *c,
-                                       ptrdiff_t rows, ptrdiff_t width, TYPE(backward_rows_at) at)
-{
-    const T *bias = c->bias, *param = c->param;
-    TYPE(positions) *acc = c->acc;
-    for (ptrdiff_t row = 0; row < rows; row++) {
-        const T *g = (const T *)(at.g + row * at.g_step), *s = (const T *)(at.s + row * at.s_step);
-        T *out = (T *)(at.out + row * at.out_step);
-        RF_INDEPENDENT
-        for (ptrdiff_t i = 0; i < width; i++) {
-            T gz = f(g[i], s[i] + bias[i], param[i]);
-            out[i] = gz;
-            acc->sum[i] += gz;
-            if (want_counts) {
-                acc->active[i] += gz != 0 ? (COUNT)1 : 0;
-                acc->nonfinite[i] += F(is_finite)(gz) ? 0 : (COUNT)1;
-            }
-        }
-    }
-}
-
-typedef void TYPE(backward_rows_fn)(const TYPE(backward_context) *c, ptrdiff_t rows, ptrdiff_t width,
-                                    TYPE(backward_rows_at) at);
-
-static void F(backward_chunk)(TYPE(backward_rows_fn) *rows, const TYPE(backward_context) *c,
-                              const TYPE(plan) *p, const TYPE(tile) *t, const rf_units_backward_args *a,
-                              ptrdiff_t first, ptrdiff_t last)
-{
-    ptrdiff_t inner = (ptrdiff_t)p->shape.inner, offset = t->unit * inner * (ptrdiff_t)sizeof(T),
-              n = last - first;
-    TYPE(backward_rows_at) at = {(const char *)a->grad_output + first * a->grad_output_step + offset,
-                                 (const char *)a->source + first * a->source_step + offset,
-                                 (char *)a->grad_input + first * a->grad_input_step + offset,
-                                 a->grad_output_step * p->adjacent,
-                                 a->source_step * p->adjacent,
-                                 a->grad_input_step * p->adjacent};
-    if (inner > F(WIDTH)) {
-        ptrdiff_t full = inner / t->width, rest = inner % t->width, bytes = t->width * (ptrdiff_t)sizeof(T);
-        for (ptrdiff_t o = 0; o < n; o++) {
-            TYPE(backward_rows_at) run = {
-                at.g + o * at.g_step, at.s + o * at.s_step, at.out + o * at.out_step, bytes, bytes, bytes};
-            rows(c, full, t->width, run);
-            run.g += full * bytes;
-            run.s += full * bytes;
-            run.out += full * bytes;
-            rows(c, 1, rest, run);
-        }
-    } else {
-        ptrdiff_t full = n / p->adjacent, rest = n % p->adjacent;
-        rows(c, full, t->width, at);
-        at.g += full * at.g_step;
-        at.s += full * at.s_step;
-        at.out += full * at.out_step;
-        if (rest) rows(c, 1, rest * (ptrdiff_t)p->shape.units, at);
-    }
-}
-
-static void F(units_backward)(TYPE(backward_rows_fn) *const *variants, const rf_units_backward_args *a)
-{
-    const rf_grad_counts *counts = &a->counts;
-    int want_counts = counts->nonzero || counts->nonfinite;
-    TYPE(backward_rows_fn) *rows = variants[want_counts];
-    ptrdiff_t row_bytes = (ptrdiff_t)(a->shape.units * a->shape.inner * sizeof(T));
-    TYPE(plan) p = F(make_plan)(a->shape, a->grad_output_step == row_bytes && a->source_step == row_bytes &&
-                                              a->grad_input_step == row_bytes);
-    TYPE(positions) acc;
-    T bias[F(WIDTH)], param[F(WIDTH)];
-    ptrdiff_t outer = (ptrdiff_t)a->shape.outer, units = (ptrdiff_t)a->shape.units;
-    TYPE(backward_context) c = {bias, param, &acc};
-    if (!a->bias) F(constant)(bias, F(NO_BIAS));
-    if (a->param && !a->param_per_unit) F(constant)(param, *(const T *)a->param);
-    for (ptrdiff_t first = 0; first < outer; first += p.chunk) {
-        ptrdiff_t last = outer - first < p.chunk ? outer : first + p.chunk;
-        for (ptrdiff_t unit = 0; unit < units;) {
-            TYPE(tile) t = F(make_tile)(&p, unit);
-            if (a->bias) c.bias = F(spread)(bias, &t, a->bias);
-            if (a->param && a->param_per_unit) c.param = F(spread)(param, &t, a->param);
-            memset(acc.sum, 0, (size_t)t.width * sizeof(double));
-            if (want_counts) {
-                memset(acc.active, 0, (size_t)t.width * sizeof(COUNT));
-                memset(acc.nonfinite, 0, (size_t)t.width * sizeof(COUNT));
-            }
-            F(backward_chunk)(rows, &c, &p, &t, a, first, last);
-            if (a->bias_grad) F(fold_sums)(a->bias_grad, &t, acc.sum);
-            if (counts->nonzero) F(fold_counts)(counts->nonzero, &t, acc.active);
-            if (counts->nonfinite) F(fold_counts)(counts->nonfinite, &t, acc.nonfinite);
-            unit += t.n_units;
-        }
-    }
-}
+static const rf_unit_loops F(unit_loops) = {
+    .see = {{NULL, F(see_active), F(see_max), F(see_min)},
+            {F(add_bias), F(add_bias_see_active), F(add_bias_see_max), F(add_bias_see_min)}},
+    .count_nonfinite = F(count_nonfinite),
+    .add_sizes = F(add_sizes),
+    .add_up = F(add_up),
+    .count_nonzero = F(count_nonzero),
+    .pack = {NULL, F(pack_gated), F(pack_slope)},
+    .select = {NULL, F(select_gated), F(select_slope)},
+    .fill = F(fill),
+    .spread = F(spread),
+    .fold_counts = F(fold_counts),
+    .fold_max = F(fold_max),
+    .fold_min = F(fold_min),
+};

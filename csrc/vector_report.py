@@ -3,7 +3,7 @@
     python3 csrc/vector_report.py [EXTRA_FLAG ...]      CC names the compiler, which must be gcc
 
 What must be vectorised follows from the sources. In the preprocessed kernels.c, a function that hands its row's
-mathematics to a driver of loops.h or units.h (loop_2_1, forward_rows, ...) must end up with all loops of the
+mathematics to a driver of loops.h (map, map_streaming, ...) must end up with all loops of the
 driver that are marked RF_INDEPENDENT, in vectors as wide as the instruction set has. Every row of activations.h
 must have such a function of every kind and type, so that none can drop out unseen.
 """
@@ -18,11 +18,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 VECTOR_BYTES = {"baseline": 16, "avx2": 32, "avx512": 64}
-# The functions of a row: two elementwise loops and, fused, three ways to count forward and two backward.
-FUNCTIONS = [
-    *("loop", "backward_loop", "rows_WANT_ACTIVE", "rows_WANT_USUAL", "rows_WANT_ALL"),
-    *("from_x_rows_0", "from_x_rows_1", "from_y_rows_0", "from_y_rows_1"),
-]
+# The loops of a row, and of one whose gradient can be told from its output.
+LOOPS = ["loop", "stream", "backward_loop", "backward_stream"]
+LOOPS_FROM_Y = ["backward_y_loop", "backward_y_stream"]
 TYPES = ["f32", "f64"]
 
 
@@ -51,8 +49,15 @@ def instruction_sets():
 
 
 def rows_of_the_table():
-    """Names of the activations."""
-    return re.findall(r"^RF_ROW\((\w+),", (HERE / "activations.h").read_text(), re.MULTILINE)
+    """Names of the functions that every activation must have."""
+    table = (HERE / "activations.h").read_text()
+    from_y = re.findall(r"^RF_FROM_Y\((\w+),", table, re.MULTILINE)
+    return {
+        row: [
+            f"{row}_{kind}_{t}" for kind in LOOPS + (LOOPS_FROM_Y if row in from_y else []) for t in TYPES
+        ]
+        for row in re.findall(r"^RF_ROW\((\w+),", table, re.MULTILINE)
+    }
 
 
 def functions_in(source):
@@ -73,6 +78,9 @@ def expected_loops(source):
     marked = {name: body.count("#pragma GCC ivdep") for name, body in bodies.items()}
     calls = {name: re.findall(r"\b(\w+)\(", body) for name, body in bodies.items()}
     loops = {name: sum(marked.get(called, 0) for called in callees) for name, callees in calls.items()}
+    for name, body in bodies.items():
+        # map(self, f, n_data, 0, ...): without parameters there is no loop over arrays of them
+        loops[name] -= len(re.findall(r"\bmap_f\d\d\(\w+, \w+, \d, 0,", body))
     return {name: n for name, n in loops.items() if n}
 
 
@@ -107,8 +115,8 @@ def shortfalls(cc, name, flags, extra):
         for function, n in expected.items()
         if len(found.get(function, ())) < n
     }
-    for row in rows_of_the_table():
-        for function in (f"{row}_{kind}_{t}" for kind in FUNCTIONS for t in TYPES):
+    for functions in rows_of_the_table().values():
+        for function in functions:
             if function not in expected:
                 wrong[function] = "is missing, or has no loop that is marked RF_INDEPENDENT"
     return expected, wrong
@@ -125,8 +133,7 @@ def main(extra):
             sys.exit(f"{name}: add the width of its vectors to VECTOR_BYTES in {Path(__file__).name}")
         expected, missed = shortfalls(cc, name, flags, extra)
         wrong.update({f"{name}: {function}": what for function, what in missed.items()})
-        for row in rows:
-            mine = [f"{row}_{kind}_{t}" for kind in FUNCTIONS for t in TYPES]
+        for row, mine in rows.items():
             good = sum(expected[f] for f in mine if f not in missed)
             table[row] += f"{f'{good} of {sum(expected.get(f, 1) for f in mine)}':>12}"
     for row, cells in table.items():

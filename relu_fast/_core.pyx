@@ -9,38 +9,47 @@ cimport numpy as cnp
 cnp.import_array()
 cnp.import_ufunc()
 
+cdef extern from "numpy/ndarraytypes.h":
+    int NPY_HALF
+
 cdef extern from "numpy/ufuncobject.h":
     ctypedef void (*PyUFuncGenericFunction)(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept nogil
     object PyUFunc_FromFuncAndData(PyUFuncGenericFunction *, void **, const char *, int, int, int, int, const char *,
                                    const char *, int)
+    int PyUFunc_RegisterLoopForType(object, int, PyUFuncGenericFunction, const int *, void *) except -1
 
 cdef extern from "kernels.h" nogil:
     int RF_N_ACTIVATIONS
     int RF_N_DTYPES
-    int RF_N_DIRECTIONS
     int RF_FORWARD
     int RF_BACKWARD
+    int RF_MAX_PARAMS
     ctypedef enum rf_direction:
         pass
-    ctypedef enum rf_gate:
-        RF_GATE_NONE
-        RF_GATE_CONSTANT
-        RF_GATE_ZERO_SLOPE
+    ctypedef enum rf_mask:
+        RF_MASK_NONE
+        RF_MASK_GATED
+        RF_MASK_SLOPE
     ctypedef struct rf_activation_info:
         const char *name
         const char *formula
         int n_params
-        const char *param_names[1]
-        double param_defaults[1]
-        rf_gate gate
-        double gate_value
-        double ceiling
+        const char *param_names[2]
+        double param_defaults[2]
+        rf_mask mask
         int n_gradients
+        int from_y
+    ctypedef struct rf_kernels:
+        void (*stream_copy)(float *to, const float *from_, ptrdiff_t n) noexcept nogil
+        void (*stream_add)(float *to, const float *a, const float *b, ptrdiff_t n) noexcept nogil
+    const rf_kernels *rf_active_kernels()
     const rf_activation_info *rf_info(int activation)
+    double rf_gate(int activation, const double *params)
+    double rf_ceiling(int activation, const double *params)
     const char *rf_strerror(rf_status status)
     void rf_run(int activation, rf_direction direction, rf_dtype dtype, char **args, ptrdiff_t n,
                 const ptrdiff_t *steps)
-    void rf_narrow(const double *from_, float *to, size_t n)
+    void rf_narrow(rf_dtype dtype, const double *from_, void *to, size_t n)
     rf_status rf_units_forward(const rf_units_forward_args *args)
     rf_status rf_units_backward(const rf_units_backward_args *args)
     const char *rf_isa_available(int index)
@@ -48,6 +57,11 @@ cdef extern from "kernels.h" nogil:
     const char *rf_isa_active()
     rf_status rf_isa_use(const char *name)
     rf_status rf_isa_environment()
+    int RF_MAX_THREADS
+    int rf_get_num_threads()
+    rf_status rf_set_num_threads(int n)
+    rf_status rf_threads_environment()
+    void rf_threads_shutdown()
 
 
 cdef int units_forward(const rf_units_forward_args *args) noexcept nogil:
@@ -58,8 +72,8 @@ cdef int units_backward(const rf_units_backward_args *args) noexcept nogil:
     return rf_units_backward(args)
 
 
-cdef void narrow(const double *sums, float *to, size_t n) noexcept nogil:
-    rf_narrow(sums, to, n)
+cdef void narrow(rf_dtype dtype, const double *sums, void *to, size_t n) noexcept nogil:
+    rf_narrow(dtype, sums, to, n)
 
 
 cdef const char *error_message(int status) noexcept nogil:
@@ -69,36 +83,50 @@ cdef const char *error_message(int status) noexcept nogil:
 # ---- the table
 
 def _rows():
-    """Rows of the table in order: (name, formula, {parameter: default or None}, gate kind, gate, ceiling)."""
+    """Rows of the table in order: (name, formula, {parameter: default or None}, mask, from_y)."""
     cdef const rf_activation_info *info
-    kinds = {RF_GATE_NONE: "none", RF_GATE_CONSTANT: "constant", RF_GATE_ZERO_SLOPE: "zero_slope"}
+    masks = {RF_MASK_NONE: None, RF_MASK_GATED: "gated", RF_MASK_SLOPE: "slope"}
     rows = []
     for i in range(RF_N_ACTIVATIONS):
         info = rf_info(i)
         params = {info.param_names[k].decode(): None if isnan(info.param_defaults[k]) else info.param_defaults[k]
                   for k in range(info.n_params)}
-        rows.append((info.name.decode(), info.formula.decode(), params, kinds[info.gate], info.gate_value,
-                     None if isnan(info.ceiling) else info.ceiling))
+        rows.append((info.name.decode(), info.formula.decode(), params, masks[info.mask], bool(info.from_y)))
     return rows
+
+
+def _edges(int row, params):
+    """(gate, ceiling) of a row with these parameters; NaN where there is none."""
+    cdef double p[2]
+    for k, value in enumerate(params):
+        p[k] = value
+    return rf_gate(row, p), rf_ceiling(row, p)
 
 
 # ---- ufuncs
 
-# The loop finds its kernel by a number in `data`: no memory that would have to outlive the ufunc.
-cdef void loop(char **args, const cnp.npy_intp *n, const cnp.npy_intp *steps, void *data) noexcept nogil:
-    cdef intptr_t code = <intptr_t>data
-    rf_run(<int>(code // (RF_N_DIRECTIONS * RF_N_DTYPES)), <rf_direction>(code // RF_N_DTYPES % RF_N_DIRECTIONS),
-           <rf_dtype>(code % RF_N_DTYPES), args, n[0], <const ptrdiff_t *>steps)
-
-
-# NumPy keeps pointers to all of this: filled once, never freed.
+# NumPy keeps pointers to all of this: filled once, never freed. Halves come first, as in NumPy's own ufuncs: else
+# they would find the loop of a larger type.
 cdef enum:
     MAX_ACTIVATIONS = 64
     MAX_ARGS = 5
-cdef PyUFuncGenericFunction loops[2]
-cdef void *codes[MAX_ACTIVATIONS][2][2]
-cdef char types[MAX_ARGS + 1][2 * MAX_ARGS]
+    N_LOOPS = 3
+cdef tuple LOOP_DTYPES = ((RF_FLOAT16, NPY_HALF), (RF_FLOAT32, cnp.NPY_FLOAT), (RF_FLOAT64, cnp.NPY_DOUBLE))
+cdef PyUFuncGenericFunction loops[N_LOOPS]
+cdef void *codes[MAX_ACTIVATIONS][2][N_LOOPS]
+cdef char types[MAX_ARGS + 1][N_LOOPS * MAX_ARGS]
 cdef list kept_text = []
+
+
+# The loop finds its kernel by a number in `data`: no memory that would have to outlive the ufunc.
+cdef void *code_of(int row, int direction, int dtype) noexcept nogil:
+    return <void *><intptr_t>((row * 2 + direction) * RF_N_DTYPES + dtype)
+
+
+cdef void loop(char **args, const cnp.npy_intp *n, const cnp.npy_intp *steps, void *data) noexcept nogil:
+    cdef intptr_t code = <intptr_t>data
+    rf_run(<int>(code // (2 * RF_N_DTYPES)), <rf_direction>(code // RF_N_DTYPES % 2), <rf_dtype>(code % RF_N_DTYPES),
+           args, n[0], <const ptrdiff_t *>steps)
 
 
 cdef const char *keep(str text):
@@ -117,30 +145,203 @@ cdef object make_ufunc(int row, int direction):
         call = ", ".join(["grad_output", "x", *params])
         result = "grad_input" if n_out == 1 else f"(grad_input, grad_{params[0]})"
         doc = (f"{name}_backward({call}) -> {result}, elementwise: grad_output times the derivative of {name} at "
-               f"x, {info.formula.decode()}.\n\nLoops for float32 and float64; other dtypes are cast.")
+               f"x, {info.formula.decode()}.\n\n")
         name += "_backward"
     else:
         call = ", ".join(["x", *params])
-        doc = (f"{name}({call}) = {info.formula.decode()}, elementwise; NaN stays NaN.\n\n"
-               "Loops for float32 and float64; other dtypes are cast.")
-    for dtype in range(RF_N_DTYPES):
-        codes[row][direction][dtype] = <void *><intptr_t>((row * RF_N_DIRECTIONS + direction) * RF_N_DTYPES + dtype)
+        doc = f"{name}({call}) = {info.formula.decode()}, elementwise; NaN stays NaN.\n\n"
+    doc += ("Loops for float32, float64, float16 and, with ml_dtypes, bfloat16 (halves are computed in float32 and "
+            "rounded once); other dtypes are cast.")
+    for i, (dtype, numpy_type) in enumerate(LOOP_DTYPES):
+        codes[row][direction][i] = code_of(row, direction, dtype)
         for arg in range(n_args):
-            types[n_args][dtype * n_args + arg] = cnp.NPY_FLOAT if dtype == RF_FLOAT32 else cnp.NPY_DOUBLE
-    return PyUFunc_FromFuncAndData(loops, codes[row][direction], types[n_args], RF_N_DTYPES, n_in, n_out,
+            types[n_args][i * n_args + arg] = numpy_type
+    return PyUFunc_FromFuncAndData(loops, codes[row][direction], types[n_args], N_LOOPS, n_in, n_out,
                                    -1, keep(name), keep(doc), 0)
 
 
-def _ufuncs():
-    """Every ufunc by name: each activation and its backward."""
-    assert RF_N_ACTIVATIONS <= MAX_ACTIVATIONS and RF_N_DTYPES == 2
-    loops[0] = loops[1] = loop
+cdef int register_bfloat16(object ufunc, int row, int direction, int bfloat16) except -1:
+    cdef int arg_types[MAX_ARGS]
+    for arg in range(MAX_ARGS):
+        arg_types[arg] = bfloat16
+    return PyUFunc_RegisterLoopForType(ufunc, bfloat16, loop, arg_types, code_of(row, direction, RF_BFLOAT16))
+
+
+def _ufuncs(bfloat16):
+    """Every ufunc by name: each activation and its backward; with loops for the dtype bfloat16 unless it is None."""
+    assert RF_N_ACTIVATIONS <= MAX_ACTIVATIONS and RF_FORWARD == 0 and RF_BACKWARD == 1 and RF_MAX_PARAMS == 2
+    for i in range(N_LOOPS):
+        loops[i] = loop
+    global bfloat16_dtype, BFLOAT16
+    if bfloat16 is not None:
+        bfloat16_dtype, BFLOAT16 = bfloat16, bfloat16.num
     found = {}
     for row in range(RF_N_ACTIVATIONS):
         for direction in (RF_FORWARD, RF_BACKWARD):
             ufunc = make_ufunc(row, direction)
             found[ufunc.__name__] = ufunc
+            if bfloat16 is not None:
+                register_bfloat16(ufunc, row, direction, bfloat16.num)
     return found
+
+
+# ---- functions with parameters
+
+cdef enum:
+    NOGIL_MIN = 2048  # elements; letting the GIL go and taking it again costs as much as 1000 of relu
+cdef object bfloat16_dtype = None
+BFLOAT16 = -1  # its type number, once it is known
+
+cdef extern from "numpy/ndarrayobject.h":
+    int PyArray_SETITEM(cnp.ndarray, void *, object) except -1
+    object PyArray_SimpleNew(int, cnp.npy_intp *, int)
+
+
+cdef bint is_bfloat16(object a):
+    if isinstance(a, cnp.ndarray):
+        return cnp.PyArray_TYPE(a) == BFLOAT16
+    return bfloat16_dtype is not None and type(a) is bfloat16_dtype.type
+
+
+cdef bint same_layout(object a, cnp.ndarray b):
+    """Whether a is a contiguous array with the dtype and shape of b."""
+    if type(a) is not cnp.ndarray:
+        return False
+    cdef cnp.ndarray x = a
+    if not cnp.PyArray_ISCARRAY_RO(x) or cnp.PyArray_TYPE(x) != cnp.PyArray_TYPE(b):
+        return False
+    if cnp.PyArray_NDIM(x) != cnp.PyArray_NDIM(b):
+        return False
+    for i in range(cnp.PyArray_NDIM(x)):
+        if cnp.PyArray_DIM(x, i) != cnp.PyArray_DIM(b, i):
+            return False
+    return True
+
+
+cdef bint partly_overlap(cnp.ndarray a, cnp.ndarray b):
+    """Whether two arrays of one layout share memory without being the same memory."""
+    cdef intptr_t distance = <intptr_t>cnp.PyArray_DATA(a) - <intptr_t>cnp.PyArray_DATA(b)
+    cdef intptr_t size = cnp.PyArray_NBYTES(a)
+    return distance != 0 and -size < distance < size
+
+
+cdef class Function:
+    """A ufunc whose last operands are parameters, with a short way for its usual call.
+
+    The usual call has contiguous arrays of one shape and dtype, Python numbers as parameters and no keyword but
+    ``out``. NumPy needs more time to convert the numbers than relu does for a thousand elements. Numbers take the
+    arrays' dtype: bfloat16 included, from which NumPy itself goes to float32.
+    """
+
+    cdef readonly object ufunc
+    cdef int row, n_data, n_out
+    cdef rf_direction direction
+
+    def __init__(self, ufunc):
+        self.ufunc = ufunc
+        name = ufunc.__name__.removesuffix("_backward")
+        self.row = [row[0] for row in _rows()].index(name)
+        self.direction = <rf_direction>(RF_BACKWARD if name != ufunc.__name__ else RF_FORWARD)
+        self.n_data = 2 if self.direction == RF_BACKWARD else 1
+        self.n_out = ufunc.nout
+
+    def call(self, dict kwargs, *operands):
+        """Call the ufunc; one value or array for every input."""
+        result = self.usual(operands, kwargs)
+        return self.any(operands, kwargs) if result is None else result
+
+    cdef any(self, tuple operands, dict kwargs):
+        for i in range(self.n_data):
+            if not is_bfloat16(operands[i]):
+                break
+        else:
+            if "dtype" not in kwargs and "signature" not in kwargs:
+                operands = tuple([bfloat16_dtype.type(p) if type(p) is float or type(p) is int else p
+                                  for p in operands])
+        return self.ufunc(*operands, **kwargs)
+
+    cdef usual(self, tuple operands, dict kwargs):
+        """Return the result, or None if the call is not of the usual kind."""
+        cdef char *args[MAX_ARGS]
+        cdef ptrdiff_t steps[MAX_ARGS]
+        cdef double params[2]
+        cdef rf_dtype dtype
+        cdef Py_ssize_t i, n_in = len(operands)
+        if self.n_out != 1 or len(kwargs) > 1 or type(operands[0]) is not cnp.ndarray:
+            return None
+        cdef cnp.ndarray x = operands[0]
+        cdef int numpy_type = cnp.PyArray_TYPE(x)
+        if numpy_type == cnp.NPY_FLOAT:
+            dtype = RF_FLOAT32
+        elif numpy_type == cnp.NPY_DOUBLE:
+            dtype = RF_FLOAT64
+        elif numpy_type == NPY_HALF:
+            dtype = RF_FLOAT16
+        elif numpy_type == BFLOAT16:
+            dtype = RF_BFLOAT16
+        else:
+            return None
+        if cnp.PyArray_NDIM(x) == 0:
+            return None  # NumPy makes a scalar of the result
+        for i in range(self.n_data):
+            if not same_layout(operands[i], x):
+                return None
+            args[i] = <char *>cnp.PyArray_DATA(<cnp.ndarray>operands[i])
+            steps[i] = cnp.PyArray_ITEMSIZE(x)
+        for i in range(self.n_data, n_in):
+            if type(operands[i]) is not float and type(operands[i]) is not int:
+                return None
+            args[i] = <char *>&params[i - self.n_data]
+            steps[i] = 0
+        y = kwargs.get("out") if kwargs else None
+        if y is not None:
+            if not same_layout(y, x) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>y):
+                return None
+            for i in range(self.n_data):
+                if partly_overlap(y, operands[i]):
+                    return None
+        elif kwargs:
+            return None
+        for i in range(self.n_data, n_in):
+            PyArray_SETITEM(x, args[i], operands[i])
+        if y is None:
+            y = PyArray_SimpleNew(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), numpy_type)
+        args[n_in] = <char *>cnp.PyArray_DATA(<cnp.ndarray>y)
+        steps[n_in] = cnp.PyArray_ITEMSIZE(x)
+        cdef ptrdiff_t n = cnp.PyArray_SIZE(x)
+        if n < NOGIL_MIN:
+            rf_run(self.row, self.direction, dtype, args, n, steps)
+        else:
+            with nogil:
+                rf_run(self.row, self.direction, dtype, args, n, steps)
+        return y
+
+
+# ---- the limit that benchmarks compare with
+
+cdef float *streamable(cnp.ndarray a) except NULL:
+    if cnp.PyArray_TYPE(a) != cnp.NPY_FLOAT or not cnp.PyArray_IS_C_CONTIGUOUS(a) or <intptr_t>cnp.PyArray_DATA(a) % 64:
+        raise ValueError(f"array of dtype {a.dtype} must be float32, contiguous and aligned to 64 bytes")
+    return <float *>cnp.PyArray_DATA(a)
+
+
+def stream_copy(cnp.ndarray to not None, cnp.ndarray source not None):
+    """Copy one array past the cache."""
+    cdef float *t = streamable(to)
+    cdef float *s = streamable(source)
+    cdef ptrdiff_t n = min(to.size, source.size)
+    with nogil:
+        rf_active_kernels().stream_copy(t, s, n)
+
+
+def stream_add(cnp.ndarray to not None, cnp.ndarray a not None, cnp.ndarray b not None):
+    """Write the sum of two arrays past the cache."""
+    cdef float *t = streamable(to)
+    cdef float *pa = streamable(a)
+    cdef float *pb = streamable(b)
+    cdef ptrdiff_t n = min(to.size, a.size, b.size)
+    with nogil:
+        rf_active_kernels().stream_add(t, pa, pb, n)
 
 
 # ---- instruction sets
@@ -177,3 +378,31 @@ def isa_use(str name not None):
 def isa_environment_ok():
     """Whether RELU_FAST_ISA, if set, names an instruction set."""
     return rf_isa_environment() == RF_OK
+
+
+# ---- threads
+
+def threads_most():
+    """The largest number of threads that there may be."""
+    return RF_MAX_THREADS
+
+
+def threads_number():
+    """How many threads share large arrays, the caller included."""
+    return rf_get_num_threads()
+
+
+def threads_set_number(int n):
+    """Set it; whether it is possible."""
+    return rf_set_num_threads(n) == RF_OK
+
+
+def threads_environment_ok():
+    """Whether RELU_FAST_NUM_THREADS, if set, is a possible number."""
+    return rf_threads_environment() == RF_OK
+
+
+def threads_shutdown():
+    """End the threads; large arrays start them again."""
+    with nogil:
+        rf_threads_shutdown()

@@ -29,6 +29,7 @@ def forward(
     bias: Any,
     unit_axis: int | None,
     stats: Any,
+    mask: Any,
     out: Any,
     store: bool,
     params: dict[str, Any],
@@ -39,10 +40,13 @@ def backward(
     activation: str,
     x: Any,
     y: Any,
+    mask: Any,
     bias: Any,
     unit_axis: int | None,
     bias_grad: Any,
+    weight_grad: Any,
     stats: Any,
     out: Any,
     params: dict[str, Any],
 ) -> np.ndarray: ...
+def empty_mask(shape: int | tuple[int, ...]) -> NDArray[np.uint8]: ...

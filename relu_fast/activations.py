@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._core import _rows
+from ._core import _edges, _rows
 
 __all__ = ["ACTIVATIONS", "Activation", "activation_named"]
 
@@ -24,53 +24,54 @@ class Activation:
         One line.
     params : dict
         Parameter name -> default; None where the parameter has to be given.
-    gate_kind : {"none", "constant", "zero_slope"}
-        Whether there is an input at or below which output and gradient are zero: never, always, or only when
-        the parameter is 0.
-    gate : float or None
-        That input, for "constant".
-    ceiling : float or None
-        Input at or above which the gradient is zero.
+    mask : {None, "gated", "slope"}
+        What one bit an element tells the backward pass: nothing; whether the gradient passes or is 0; or whether
+        it passes or is multiplied by the slope.
+    from_y : bool
+        Whether the output is enough for the backward pass.
     """
 
     name: str
     formula: str
     params: dict[str, float | None] = field(hash=False)
-    gate_kind: str
-    gate: float | None
-    ceiling: float | None
+    mask: str | None
+    from_y: bool
 
     def gate_for(self, **params: Any) -> float | NDArray[np.float64] | None:
-        """Gate of the activation with these parameters; None if it has none.
+        """Gate of the activation with these parameters: the input at or below which the gradient is zero.
 
-        A slope given per unit silences a unit only where it is 0. If that is the case for some units and not
-        for others the gates are an array like the slope, NaN where there is none.
+        So is the output, or it is hardtanh's `min_val`. None if there is no gate. Parameters given per unit give
+        an array of gates, if units differ, with NaN where there is none.
 
         Raises
         ------
         TypeError
             If the activation does not have one of the parameters; the message names those it has.
         """
-        for given in params:
-            if given not in self.params:
+        return self._edge(0, params)
+
+    def ceiling_for(self, **params: Any) -> float | NDArray[np.float64] | None:
+        """Input at or above which the gradient is zero, likewise."""
+        return self._edge(1, params)
+
+    def _edge(self, which: int, given: dict[str, Any]) -> float | NDArray[np.float64] | None:
+        for name in given:
+            if name not in self.params:
                 choices = ", ".join(self.params) or "none"
-                raise TypeError(f"{self.name} got the parameter {given!r}, its parameters are: {choices}")
-        if self.gate_kind != "zero_slope":
-            return self.gate
-        (slope,) = {**self.params, **params}.values()
-        if slope is None:
+                raise TypeError(f"{self.name} got the parameter {name!r}, its parameters are: {choices}")
+        values = [np.atleast_1d(value) for value in {**self.params, **given}.values()]
+        if any(value.dtype.kind not in "biuf" for value in values):
+            return None  # a parameter that is required and missing, or no number: checked where it is used
+        row = list(ACTIVATIONS).index(self.name)
+        per_unit = zip(*np.broadcast_arrays(*values), strict=True) if values else [()]
+        edges = np.array([_edges(row, unit)[which] for unit in per_unit])
+        if np.isnan(edges).all():
             return None
-        gates = np.where(np.asarray(slope) == 0, 0.0, np.nan)
-        if np.isnan(gates).all():
-            return None
-        return gates if np.isnan(gates).any() else 0.0
+        return float(edges[0]) if (edges == edges[0]).all() else edges
 
 
 ACTIVATIONS: MappingProxyType[str, Activation] = MappingProxyType(
-    {
-        name: Activation(name, formula, params, kind, gate if kind == "constant" else None, ceiling)
-        for name, formula, params, kind, gate, ceiling in _rows()
-    }
+    {row[0]: Activation(*row) for row in _rows()}
 )
 
 

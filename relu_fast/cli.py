@@ -17,6 +17,7 @@ __all__ = ["main"]
 COMMANDS = {
     "lab": ("relu_fast.lab.command", "train the classic dying-ReLU networks and say which units died"),
     "bench": ("relu_fast.bench", "measure the kernels against the NumPy idioms"),
+    "accuracy": ("relu_fast.accuracy", "compare every result with the exact one, for all inputs"),
     "info": ("relu_fast.info", "show version, instruction sets, threads, dtypes, extras"),
 }
 

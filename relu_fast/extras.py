@@ -8,8 +8,8 @@ __all__ = ["EXTRAS", "missing"]
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "lab": ("jinja2", "matplotlib", "rich", "tensorboard", "tensorboardX", "threadpoolctl"),
-    "bench": ("pytest", "pytest_benchmark", "rich", "threadpoolctl"),
-    "test": ("hypothesis", "mpmath", "pytest", "pytest_benchmark", "xdist"),
+    "bench": ("mpmath", "pytest", "pytest_benchmark", "rich", "scipy", "threadpoolctl"),
+    "test": ("hypothesis", "ml_dtypes", "mpmath", "pytest", "pytest_benchmark", "xdist", "scipy"),
 }
 """The modules behind each extra of ``pip install 'relu_fast[...]'``."""
 

@@ -4,20 +4,29 @@ An array of any rank is read as (outer, units, inner) around its `unit_axis`: de
 NCHW has ``unit_axis=1``, NHWC and (batch, time, features) have ``unit_axis=-1``. It may be left out for arrays
 of one or two dimensions, where it is -1.
 
-Arrays are float32 or float64; booleans, integers and float16 are converted (small ones to float32, which is then
-also the dtype of an `out`). Contiguous ones, slices along the outer axes, and
-transposed ones (in any order of axes) are read where they are; others are copied. A call that raises has
-changed nothing. Threads may call at once, each with statistics of its own; merge them afterwards.
+Arrays are float16, bfloat16, float32 or float64; booleans and integers are converted as NumPy does for its own
+functions. Halves are computed and counted in float32, with the bias added, and rounded once. Contiguous arrays,
+slices along the outer axes, and transposed ones (in any order of axes) are read where they are; others are
+copied. A call that raises has changed nothing. Threads may call at once, each with statistics of its own; merge
+them afterwards.
+
+Sums (`bias_grad`, `weight_grad`, ``sum_abs``) are added up in float64, in an order that depends on the shape of
+the array and the order of its axes in memory alone: not on the number of threads, nor on the instruction set.
+
+A mask has one bit an element: all that the backward pass of some activations needs, in 1/32 of the memory of a
+float32 pre-activation. It lists the elements in C order, whatever the layout of the array, packed as by
+``np.packbits(..., bitorder="little")``, with zeros after the last.
 """
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import _units
 from .stats import GradStats, UnitStats
 
-__all__ = ["backward", "forward", "observe"]
+__all__ = ["backward", "empty_mask", "forward", "observe"]
 
 
 def forward(
@@ -27,6 +36,7 @@ def forward(
     bias: Any = None,
     unit_axis: int | None = None,
     stats: UnitStats | None = None,
+    mask: NDArray[np.uint8] | None = None,
     out: np.ndarray | None = None,
     **params: Any,
 ) -> np.ndarray:
@@ -43,6 +53,8 @@ def forward(
         Axis of the units; required beyond two dimensions.
     stats : UnitStats, optional
         Accumulates; only what it collects is computed.
+    mask : ndarray of uint8 from `empty_mask`, optional
+        Overwritten with what ``backward(..., mask=)`` needs. For activations with ``rf.ACTIVATIONS[...].mask``.
     out : ndarray, optional
         Shape and dtype of z; may be z itself.
     **params
@@ -58,9 +70,12 @@ def forward(
     TypeError
         Wrong dtype or unknown parameter.
     ValueError
-        Unknown activation, wrong shape or axis, `out` read-only or overlapping z without being it.
+        Unknown activation, wrong shape or axis, `out` or `mask` read-only or overlapping other memory, an
+        activation that needs more than a mask.
+    MemoryError
+        No memory for the counters of a wide layer.
     """
-    return _units.forward(z, activation, bias, unit_axis, stats, out, True, params)
+    return _units.forward(z, activation, bias, unit_axis, stats, mask, out, True, params)
 
 
 def observe(
@@ -73,7 +88,7 @@ def observe(
     **params: Any,
 ) -> None:
     """Add to `stats` what ``forward`` would, and write no output. Parameters and errors as there."""
-    _units.forward(z, activation, bias, unit_axis, stats, None, False, params)
+    _units.forward(z, activation, bias, unit_axis, stats, None, None, False, params)
 
 
 def backward(
@@ -82,14 +97,18 @@ def backward(
     *,
     x: Any = None,
     y: Any = None,
+    mask: NDArray[np.uint8] | None = None,
     bias: Any = None,
     unit_axis: int | None = None,
     bias_grad: np.ndarray | None = None,
+    weight_grad: np.ndarray | None = None,
     stats: GradStats | None = None,
     out: np.ndarray | None = None,
     **params: Any,
 ) -> np.ndarray:
     """Compute ``g * activation'(x + bias)``, its sum per unit and counts of non-zero gradients, in one pass.
+
+    Exactly one of `x`, `y` and `mask` is given.
 
     Parameters
     ----------
@@ -98,17 +117,21 @@ def backward(
     activation : str
         A name of ``rf.ACTIVATIONS``.
     x : array_like
-        Pre-activation without bias. Exactly one of x and y is given.
+        Pre-activation without bias.
     y : array_like
-        Output of ``forward``. Slopes and alphas must not be negative then. ELU's gradient from y has no
-        relative accuracy where y is next to -alpha.
+        Output of ``forward``, for activations with ``rf.ACTIVATIONS[...].from_y``. Slopes and alphas must not be
+        negative then. ELU's gradient from y has no relative accuracy where y is next to -alpha.
+    mask : ndarray of uint8
+        What ``forward`` wrote, with the same parameters. Gives the bits that `x` gives.
     bias : array_like of shape (units,), optional
         Goes with x.
     unit_axis : int, optional
         Axis of the units; required beyond two dimensions.
     bias_grad : ndarray of shape (units,), optional
-        Overwritten with the sum of the result per unit, accumulated in float64 in an order that depends on
-        shape and memory layout alone. The dtype of g, or float64.
+        Overwritten with the sum of the result per unit. The dtype of g, or float64 (or float32, for halves).
+    weight_grad : ndarray of shape (units,), or () or (1,) where the weight is one number; optional
+        Overwritten with the gradient of prelu's weight: per unit, the sum of ``g * (x + bias)`` over
+        elements that are not positive. Goes with x. The dtypes of `bias_grad`.
     stats : GradStats, optional
         Accumulates.
     out : ndarray, optional
@@ -124,8 +147,24 @@ def backward(
     Raises
     ------
     TypeError
-        Wrong dtype, unknown parameter, not exactly one of x and y.
+        Wrong dtype, unknown parameter, not exactly one of x, y and mask, what goes with x without it.
     ValueError
-        Unknown activation, wrong shape or axis, overlapping outputs, y with a negative slope.
+        Unknown activation, wrong shape or axis, overlapping outputs, y with a negative slope, a source that is
+        not enough for the activation.
+    MemoryError
+        No memory for the sums of a wide layer.
     """
-    return _units.backward(g, activation, x, y, bias, unit_axis, bias_grad, stats, out, params)
+    return _units.backward(
+        g, activation, x, y, mask, bias, unit_axis, bias_grad, weight_grad, stats, out, params
+    )
+
+
+def empty_mask(shape: int | tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return a mask for an array of that shape: one bit an element, (ceil(size / 8),) bytes, all 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no shape.
+    """
+    return _units.empty_mask(shape)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+from importlib.util import find_spec
 
 import numpy as np
 
-from . import ACTIVATIONS, __version__, isa, relu
+from . import ACTIVATIONS, __version__, isa, relu, threads
 from .extras import EXTRAS, missing
 
 __all__ = ["add_arguments", "lack_of_memory", "run"]
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         "NumPy": np.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
         "ISA": f"{isa.active()} (available: {', '.join(isa.available())})",
-        "threads": "1 (single-threaded)",
+        "threads": f"{threads.get_num_threads()} ({threads.origin()})",
         "dtypes": ", ".join(_dtypes()),
         "activations": ", ".join(ACTIVATIONS),
     }
@@ -57,5 +58,6 @@ def _memory() -> int | None:
 
 
 def _dtypes() -> list[str]:
-    """List what the kernels take, as their loops say."""
-    return [np.dtype(loop[0]).name for loop in relu.types]
+    """List what the kernels take: NumPy tells of its own dtypes only, bfloat16 belongs to ml_dtypes."""
+    dtypes = [np.dtype(loop[0]).name for loop in relu.types]
+    return [*dtypes, "bfloat16"] if find_spec("ml_dtypes") else dtypes

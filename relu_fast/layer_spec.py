@@ -30,8 +30,8 @@ class LayerSpec:
     learned : tuple of str
         Names of the parameters that may change from call to call: those without a default, as prelu's weight.
     gate : float, ndarray (units,) or None
-        At or below it output and gradient are zero; None if there is no such point. An array, NaN where there
-        is none, if only some units have one.
+        At or below it the output is constant and the gradient zero; None if there is no such point. An array,
+        NaN where there is none, if units differ.
     """
 
     name: str
@@ -74,14 +74,15 @@ def describe(name: str, units: int, activation: str, params: Mapping[str, Any]) 
         If the activation does not have one of the parameters, or one is no number.
     """
     row = activation_named(activation)
+    units = operator.index(units)
     # Copies: the caller may go on changing an array.
     given = {key: value if np.isscalar(value) else np.array(value) for key, value in params.items()}
+    for key, value in given.items():
+        if np.shape(value) not in ((), (units,)):
+            raise ValueError(
+                f"{activation} got shape {np.shape(value)} in the parameter {key!r}, expected a number or ({units},)"
+            )
     gate = row.gate_for(**given)
-    units = operator.index(units)
-    if isinstance(gate, np.ndarray) and gate.shape != (units,):
-        raise ValueError(
-            f"{activation} got parameters of shape {gate.shape}, expected a number or ({units},)"
-        )
     learned = tuple(key for key, default in row.params.items() if default is None)
     # What is learned may diverge to NaN, and that is worth observing.
     check_numbers(activation, given, may_be_nan=learned)

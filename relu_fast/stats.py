@@ -173,6 +173,6 @@ def count_active(x: Any, *, unit_axis: int | None = None) -> NDArray[np.int64]:
     except (IndexError, TypeError):
         units = 0  # the pass below says what is wrong
     stats = UnitStats(units, collect=("active",))
-    _units.forward(x, "relu", None, unit_axis, stats, None, False, {}, "x")
+    _units.forward(x, "relu", None, unit_axis, stats, None, None, False, {}, "x")
     active: NDArray[np.int64] = stats.active
     return active

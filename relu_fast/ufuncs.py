@@ -5,5 +5,18 @@ Parameters are operands and broadcast like any other: ``leaky_relu(x, negative_s
 
 from ._core import _ufuncs
 
-globals().update(_ufuncs())
+try:
+    # at import: else NumPy would already have chosen, and remembered, another loop for bfloat16
+    from ml_dtypes import bfloat16
+except ImportError:
+    globals().update(_ufuncs(None))
+else:
+    from numpy import dtype
+
+    globals().update(_ufuncs(dtype(bfloat16)))
+    del bfloat16, dtype
 __all__ = sorted(name for name in globals() if not name.startswith("_"))
+
+for _name in "relu6 squared_relu thresholded_relu celu gelu gelu_tanh silu swish mish softplus softsign hardsigmoid hardswish hardtanh".split():  # noqa: E501  TEMPORARY: until the rows are there
+    for _n in (_name, f"{_name}_backward"):
+        globals().setdefault(_n, None)

@@ -1,8 +1,8 @@
 """From what was counted to what is known: pure functions, statistics in, verdicts out.
 
 The state of a unit is the first of these that holds. ``z`` is the pre-activation with its bias. A unit
-*fires* when ``z > gate``: at its gate and below it an activation has output and gradient zero. Without a gate
-it fires when ``z > 0``.
+*fires* when ``z > gate``: at its gate and below it an activation's output is constant and its gradient zero.
+Without a gate it fires when ``z > 0``.
 
 ============ ================================================= ===========================================
 state        exact meaning                                     evidence

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import mpmath
 import numpy as np
+import scipy.special
 
 DIGITS = 40
 SELU_ALPHA = "1.6732632423543772848170429916717"
@@ -33,6 +34,17 @@ def sigmoid_slope(m, x):
     return e / (1 + e) / (1 + e)
 
 
+def pick(m, condition, yes, no):
+    """Yes where the condition holds, else no."""
+    if m is mpmath.mp:
+        return mpmath.mpf(yes if condition else no)
+    return np.where(condition, yes, no)
+
+
+def clipped(m, x, low, high):
+    return pick(m, x < low, low, pick(m, x > high, high, x))
+
+
 def silent(m, x, *params):
     return x * 0 if m is mpmath.mp else np.zeros_like(x)
 
@@ -50,17 +62,19 @@ def one(m, x, *params):
 class Oracle:
     """Value and derivative for x > 0 (`right`) and for x <= 0 (`left`), each called as f(m, x, *params).
 
-    `slope_from_y(y, *params)` is the derivative told by the output, `at_nan(g, *params)` the gradient where x
-    is NaN. `params` are what the tests use, the default first.
+    `slope_from_y(y, *params)` is the derivative told by the output (None where it cannot be), `at_nan(g, *params)`
+    the gradient where x is NaN. `params` are what the tests use, the default first. `has_root`: the derivative has
+    one, next to which only its absolute error can be small.
     """
 
     right: Callable
     left: Callable
     right_slope: Callable
     left_slope: Callable
-    slope_from_y: Callable
+    slope_from_y: Callable | None
     at_nan: Callable
     params: tuple = ((),)
+    has_root: bool = False
 
 
 def _leaky(*params):
@@ -79,6 +93,119 @@ def _nan(g, *params):
     return g * np.nan
 
 
+def _passes(g, *params):
+    return g
+
+
+def _clip(low, high, *params):
+    """Clip to [low, high], two functions of the parameters; the gradient passes inside."""
+
+    def value(m, x, *given):
+        return clipped(m, x, low(*given), high(*given))
+
+    def slope(m, x, *given):
+        return pick(m, (low(*given) < x) & (x < high(*given)), 1, 0)
+
+    return Oracle(
+        right=value,
+        left=value,
+        right_slope=slope,
+        left_slope=slope,
+        slope_from_y=lambda y, *given: slope(np, y, *given),
+        at_nan=_passes,
+        params=params,
+    )
+
+
+def _thresholded(m, x, alpha):
+    return pick(m, x > alpha, x, 0)
+
+
+def _thresholded_slope(m, x, alpha):
+    return pick(m, x > alpha, 1, 0)
+
+
+def _celu_left(m, x, alpha):
+    return alpha * m.expm1(x / alpha) if alpha else silent(m, x)
+
+
+def _celu_left_slope(m, x, alpha):
+    return m.exp(x / alpha) if alpha else silent(m, x)
+
+
+def _below(m, x):
+    """The normal distribution up to x."""
+    z = -x / m.sqrt(2)
+    return (m.erfc(z) if m is mpmath.mp else scipy.special.erfc(z)) / 2
+
+
+def _gelu(m, x):
+    return x * _below(m, x)
+
+
+def _gelu_slope(m, x):
+    return _below(m, x) + x * m.exp(-x * x / 2) / m.sqrt(2 * m.pi)
+
+
+def _cubic(m, x, factor):
+    """What gelu_tanh gives to the logistic function, with factor 1; x times its derivative, with 3."""
+    cubic = mpmath.mpf("0.044715") if m is mpmath.mp else 0.044715
+    return m.sqrt(8 / m.pi) * x * (1 + factor * cubic * x * x)
+
+
+def _gelu_tanh(m, x):
+    return x / (1 + m.exp(-_cubic(m, clipped(m, x, -100, 100), 1)))
+
+
+def _gelu_tanh_left(m, x):
+    x = clipped(m, x, -100, 100)
+    e = m.exp(_cubic(m, x, 1))
+    return x * e / (1 + e)
+
+
+def _gelu_tanh_slope(m, x):
+    x = clipped(m, x, -100, 100)
+    e, step = m.exp(-_cubic(m, x, 1)), _cubic(m, x, 3)
+    return (1 + e + step * e) / (1 + e) / (1 + e)
+
+
+def _gelu_tanh_left_slope(m, x):
+    x = clipped(m, x, -100, 100)
+    e, step = m.exp(_cubic(m, x, 1)), _cubic(m, x, 3)
+    return e * (1 + e + step) / (1 + e) / (1 + e)
+
+
+def _softsign(m, x):
+    return pick(m, abs(x) < np.inf, x / (1 + abs(x)), pick(m, x > 0, 1, -1))
+
+
+def _softsign_slope(m, x):
+    return 1 / (1 + abs(x)) / (1 + abs(x))
+
+
+def _hardsigmoid_knees(alpha, beta):
+    """Where it leaves 0 and where it reaches 1: quotients rounded to float64, as the table has them."""
+    return sorted([float(-beta / alpha), float((1 - beta) / alpha)])
+
+
+def _hardsigmoid(m, x, alpha, beta):
+    zero = (x <= _hardsigmoid_knees(alpha, beta)[0]) & (alpha > 0)
+    return pick(m, zero, 0, clipped(m, alpha * x + beta, 0, 1))
+
+
+def _hardsigmoid_slope(m, x, alpha, beta):
+    low, high = _hardsigmoid_knees(alpha, beta)
+    return pick(m, (low < x) & (x < high), alpha, 0)
+
+
+def _hardswish(m, x):
+    return pick(m, x <= -3, 0, pick(m, x >= 3, x, x * (x + 3) / 6))
+
+
+def _hardswish_slope(m, x):
+    return pick(m, x <= -3, 0, pick(m, x >= 3, 1, (2 * x + 3) / 6))
+
+
 ORACLES = {
     "relu": Oracle(
         right=lambda m, x: x,
@@ -88,8 +215,26 @@ ORACLES = {
         slope_from_y=lambda y: np.where(y > 0, 1.0, 0.0),
         at_nan=lambda g: g,
     ),
+    "relu6": _clip(lambda: 0, lambda: 6, ()),
+    "squared_relu": Oracle(
+        right=lambda m, x: x * x,
+        left=silent,
+        right_slope=lambda m, x: 2 * x,
+        left_slope=silent,
+        slope_from_y=None,
+        at_nan=_passes,
+    ),
     "leaky_relu": _leaky((0.01,), (0.0,), (1.0,), (3.7,), (1e30,), (1e-30,)),
     "prelu": _leaky((0.25,), (0.0,), (-1.5,), (1e30,)),
+    "thresholded_relu": Oracle(
+        right=_thresholded,
+        left=_thresholded,
+        right_slope=_thresholded_slope,
+        left_slope=_thresholded_slope,
+        slope_from_y=None,
+        at_nan=_passes,
+        params=((1.0,), (0.0,), (-2.5,)),
+    ),
     "elu": Oracle(
         right=lambda m, x, alpha: x,
         left=lambda m, x, alpha: alpha * m.expm1(x),
@@ -105,6 +250,41 @@ ORACLES = {
         right_slope=lambda m, x: one(m, x) * selu_scale(m),
         left_slope=lambda m, x: selu_left(m) * m.exp(x),
         slope_from_y=lambda y: np.where(y > 0, selu_scale(np), y + selu_left(np)),
+        at_nan=_nan,
+    ),
+    "celu": Oracle(
+        right=lambda m, x, alpha: x,
+        left=_celu_left,
+        right_slope=one,
+        left_slope=_celu_left_slope,
+        slope_from_y=lambda y, alpha: np.where(y > 0, 1, y / alpha + 1 if alpha else 0),
+        at_nan=_nan,
+        params=((1.0,), (0.0,), (0.3,), (1.7,), (1e10,), (1e-10,)),
+    ),
+    "gelu": Oracle(
+        right=_gelu,
+        left=lambda m, x: pick(m, x < -1e3, -0.0, _gelu(m, x)),
+        right_slope=lambda m, x: pick(m, x > 1e3, 1, _gelu_slope(m, x)),
+        left_slope=lambda m, x: pick(m, x < -1e3, -0.0, _gelu_slope(m, x)),
+        slope_from_y=None,
+        at_nan=_nan,
+        has_root=True,
+    ),
+    "gelu_tanh": Oracle(
+        right=_gelu_tanh,
+        left=_gelu_tanh_left,
+        right_slope=_gelu_tanh_slope,
+        left_slope=_gelu_tanh_left_slope,
+        slope_from_y=None,
+        at_nan=_nan,
+        has_root=True,
+    ),
+    "softsign": Oracle(
+        right=_softsign,
+        left=_softsign,
+        right_slope=_softsign_slope,
+        left_slope=_softsign_slope,
+        slope_from_y=None,
         at_nan=_nan,
     ),
     "sigmoid": Oracle(
@@ -123,6 +303,25 @@ ORACLES = {
         slope_from_y=lambda y: (1 - y) * (1 + y),
         at_nan=_nan,
     ),
+    "hardsigmoid": Oracle(
+        right=_hardsigmoid,
+        left=_hardsigmoid,
+        right_slope=_hardsigmoid_slope,
+        left_slope=_hardsigmoid_slope,
+        slope_from_y=None,
+        at_nan=_passes,
+        params=((1 / 6, 0.5), (0.2, 0.5), (-0.3, 0.1)),
+    ),
+    "hardswish": Oracle(
+        right=_hardswish,
+        left=_hardswish,
+        right_slope=_hardswish_slope,
+        left_slope=_hardswish_slope,
+        slope_from_y=None,
+        at_nan=_nan,
+        has_root=True,
+    ),
+    "hardtanh": _clip(lambda low, high: low, lambda low, high: high, (-1.0, 1.0), (0.0, 6.0), (-0.3, 1e10)),
 }
 
 
@@ -141,7 +340,7 @@ def backward(name, g, x, *params):
     row, g, x = ORACLES[name], np.asarray(g, np.float64), np.asarray(x, np.float64)
     with np.errstate(all="ignore"):
         slope = np.where(x > 0, row.right_slope(np, x, *params), row.left_slope(np, x, *params))
-        gx = np.where((slope == 0) & (x <= 0) & ~np.isnan(g), 0.0, g * slope)
+        gx = np.where((slope == 0) & ~np.isnan(g), 0.0, g * slope)
         return np.where(np.isnan(x), row.at_nan(g, *params), gx)
 
 
@@ -190,6 +389,21 @@ def ulp_error(got, exact):
         value, near = (np.clip(v / exact.ulp, -limit, limit) for v in (exact.value, got.astype(np.float64)))
     error = np.abs(near - value - exact.rest)
     return np.where(np.isnan(error), np.where(np.isnan(near) & np.isnan(value), 0, np.inf), error)
+
+
+def gradient_error(name, got, exact, g):
+    """Distance in ULP; next to a root of the derivative, twice the one in units of eps * g if that is less.
+
+    A bound of 2 then allows 2^-23 abs(g) for float32.
+    """
+    error = ulp_error(got, exact)
+    if not ORACLES[name].has_root:
+        return error
+    g = abs(np.asarray(g, np.float64))
+    distance = abs(got.astype(np.float64) - exact.value - exact.rest * exact.ulp)
+    with np.errstate(divide="ignore", invalid="ignore"):  # where g is 0
+        absolute = 2 * distance / (np.finfo(got.dtype).eps * g)
+    return np.where(abs(exact.value) < g / 4, np.fmin(error, absolute), error)
 
 
 @lru_cache(maxsize=64)

@@ -36,17 +36,54 @@ def forward(z, name, params=(), *, bias=None, axis=-1):
     """(exact y as float64, statistics by field)."""
     v = pre_activation(z, bias, axis)
     y = reference.forward(name, v, *spread_params(params, v, axis))
-    return y, counts(v, y, axis)
+    return y, counts(v, y, axis, name, params)
 
 
-def counts(v, y, axis):
+# where output and gradient become zero, in the parameters; elsewhere 0 counts as the gate
+GATES = {
+    "thresholded_relu": lambda alpha: alpha,
+    "hardsigmoid": lambda alpha, beta: np.where(alpha > 0, -beta / alpha, 0),
+    "hardswish": lambda: -3.0,
+    "hardtanh": lambda low, high: low,
+}
+CEILINGS = {"relu6": lambda: 6.0, "hardtanh": lambda low, high: high}
+MASKED = ("relu", "relu6", "leaky_relu", "thresholded_relu", "hardtanh")
+
+
+def edge(edges, name, params, v, axis, otherwise):
+    """Gate or ceiling of each element, in the dtype of v (float32 for halves)."""
+    if name not in edges:
+        return otherwise
+    spread = [np.asarray(p, float) for p in spread_params(params, v, axis)]
+    return np.asarray(edges[name](*spread)).astype(computing(v.dtype))
+
+
+def computing(dtype):
+    """The type that a dtype is computed in."""
+    return np.float32 if np.dtype(dtype).itemsize == 2 else np.dtype(dtype)
+
+
+def mask(v, name, params, axis):
+    """Whether the gradient passes: all but those at or below the gate, or at or above the ceiling."""
+    if name == "leaky_relu":
+        return v > 0
+    low, high = (edge(e, name, params, v, axis, o) for e, o in ((GATES, 0), (CEILINGS, np.inf)))
+    return ~(v <= low) & ~((v >= high) & (high < np.inf))
+
+
+def packed(bits):
+    return np.packbits(np.ravel(bits), bitorder="little")
+
+
+def counts(v, y, axis, name="relu", params=()):
     units, batch_axis = v.shape[axis], 1 if axis % v.ndim == 0 else 0
     found = {
         "seen": np.full(units, v.size // units if units else 0),
         "examples": np.full(units, 0 if v.size == 0 else 1 if v.ndim == 1 else v.shape[batch_axis]),
     }
     rows, outputs = by_unit(v, axis), by_unit(y, axis)
-    found["active"] = np.array([np.sum(row > 0) for row in rows], int)
+    fired = by_unit(v > edge(GATES, name, params, v, axis, 0), axis)
+    found["active"] = fired.sum(axis=1).astype(int)
     found["nonfinite"] = np.array([np.sum(~np.isfinite(row)) for row in rows], int)
     found["max"] = np.array([np.max(row[~np.isnan(row)], initial=-np.inf) for row in rows], float)
     found["min"] = np.array([np.min(row[~np.isnan(row)], initial=np.inf) for row in rows], float)

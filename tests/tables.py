@@ -3,12 +3,16 @@
 from contextlib import contextmanager
 from functools import lru_cache
 
+import ml_dtypes
 import numpy as np
+from ml_dtypes import bfloat16
 from reference import ORACLES
 
 import relu_fast as rf
 
 DTYPES = (np.float32, np.float64)
+HALVES = (np.float16, bfloat16)  # computed in float32
+ALL_DTYPES = (*HALVES, *DTYPES)
 # around the widths of every instruction set, one block of the strided loops (256), several of them
 LENGTHS = (0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 97, 255, 256, 257, 1000)
 # (activation, its parameters): one row each, then one for every parameter value of the oracle
@@ -17,6 +21,11 @@ ROWS_AND_PARAMS = [(name, params) for name, oracle in ORACLES.items() for params
 
 
 UFUNCS = {name: getattr(rf.ufuncs, name) for name in rf.ufuncs.__all__}
+
+
+def shifted(name, x):
+    """One array for each input of the ufunc: x, and x rolled along."""
+    return [np.roll(x, 7 * i) for i in range(UFUNCS[name].nin)]
 
 
 def operands(name, n=97, dtype=np.float32):
@@ -52,6 +61,16 @@ def case(*values):
         yield
     except AssertionError as error:
         raise AssertionError(f"at {', '.join(map(str, values))}: {error}") from error
+
+
+def finfo(dtype):
+    """np.finfo, for bfloat16 too."""
+    return ml_dtypes.finfo(dtype)
+
+
+def all_halves(dtype):
+    """All 65536 bit patterns of a half, NaN and infinities among them."""
+    return np.arange(1 << 16, dtype=np.uint16).view(dtype)
 
 
 def bits(a):
@@ -97,7 +116,11 @@ SPAN = {np.float32: 110.0, np.float64: 750.0}
 
 @lru_cache(maxsize=8)
 def dense_samples(dtype, mantissas=64):
-    """Finite floats: every exponent with random mantissas, around every knee, a uniform span."""
+    """Finite floats: every exponent with random mantissas, around every knee, a uniform span; all of a half."""
+    if dtype in HALVES:
+        patterns = np.arange(1 << 16, dtype=np.uint16)
+        infinite = np.array(np.inf, dtype).view(np.uint16)
+        return patterns[patterns & infinite != infinite].view(dtype)
     rng = np.random.default_rng(20240229)
     info = np.finfo(dtype)
     unsigned = np.dtype(f"u{np.dtype(dtype).itemsize}").type

@@ -8,7 +8,7 @@ import relu_fast as rf
 
 
 def backward(e, g=None, activation="relu", **keywords):
-    if not {"x", "y"} & set(keywords):
+    if not {"x", "y", "mask"} & set(keywords):
         keywords["x"] = e.z
     common = {"stats": e.grads, "bias_grad": e.sums}
     return rf.fused.backward(e.g if g is None else g, activation, **{**common, **keywords})
@@ -35,6 +35,100 @@ BACKWARD = {
         "g has shape (1, 6), expected (4, 6)",
     ),
     "neither x nor y": (lambda e: rf.fused.backward(e.g, "relu"), TypeError, "exactly one of x="),
+    # masks
+    "mask too long": (
+        lambda e: backward(e, mask=np.zeros(4, np.uint8)),
+        ValueError,
+        "mask has shape (4,), expected (3,): one bit for each element of g (4, 6)",
+    ),
+    "mask too short": (
+        lambda e: backward(e, mask=e.mask[:2]),
+        ValueError,
+        "mask has shape (2,), expected (3,)",
+    ),
+    "mask of two dimensions": (
+        lambda e: backward(e, mask=e.mask[None]),
+        ValueError,
+        "mask has shape (1, 3), expected (3,)",
+    ),
+    "mask of booleans": (
+        lambda e: backward(e, mask=np.zeros(24, bool)),
+        TypeError,
+        "mask has dtype bool, expected uint8: eight elements a byte",
+    ),
+    "mask that is a list": (
+        lambda e: backward(e, mask=[0, 0, 0]),
+        TypeError,
+        "mask must be an array from empty_mask, not list",
+    ),
+    "mask with gaps": (
+        lambda e: backward(e, mask=np.zeros(6, np.uint8)[::2]),
+        ValueError,
+        "mask is not contiguous (strides (2,))",
+    ),
+    "mask for an activation without": (
+        lambda e: backward(e, activation="elu", mask=e.mask),
+        ValueError,
+        "elu cannot do with a mask: its gradient needs more than one bit an element (only relu, relu6, ",
+    ),
+    "mask for a learned slope": (
+        lambda e: backward(e, activation="prelu", weight=0.25, mask=e.mask),
+        ValueError,
+        "prelu cannot do with a mask",
+    ),
+    "mask over out": (
+        lambda e: backward(e, out=e.out, mask=e.out.view(np.uint8).ravel()[-3:]),
+        ValueError,
+        "out overlaps mask: it needs memory of its own",
+    ),
+    "both x and mask": (lambda e: backward(e, x=e.z, mask=e.mask), TypeError, "exactly one of x="),
+    "bias with a mask": (
+        lambda e: backward(e, mask=e.mask, bias=e.bias),
+        TypeError,
+        "bias= goes with x=: the mask already contains it",
+    ),
+    # sources that are not enough
+    "y of an activation whose output does not tell": (
+        lambda e: backward(e, activation="squared_relu", y=e.z),
+        ValueError,
+        "squared_relu cannot take y=: its output does not tell its derivative (only those of relu, relu6, ",
+    ),
+    # the gradient of a weight
+    "weight_grad without a weight": (
+        lambda e: backward(e, weight_grad=np.zeros(6)),
+        TypeError,
+        "relu has no weight_grad: it has no learned parameter",
+    ),
+    "weight_grad from y": (
+        lambda e: backward(e, activation="prelu", y=e.z, weight=0.5, weight_grad=np.zeros(())),
+        TypeError,
+        "weight_grad= goes with x=",
+    ),
+    "weight_grad of the wrong length": (
+        lambda e: backward(e, activation="prelu", weight=np.ones(6), weight_grad=np.zeros(5)),
+        ValueError,
+        "weight_grad has shape (5,), expected (6,): one entry per unit along axis 1 of x (4, 6)",
+    ),
+    "weight_grad of many for one weight": (
+        lambda e: backward(e, activation="prelu", weight=0.5, weight_grad=np.zeros(6)),
+        ValueError,
+        "weight_grad has shape (6,), expected () or (1,): that of the one weight",
+    ),
+    "weight_grad that is a list": (
+        lambda e: backward(e, activation="prelu", weight=0.5, weight_grad=[0.0]),
+        TypeError,
+        "weight_grad must be an array to write to, not list",
+    ),
+    "weight_grad of integers": (
+        lambda e: backward(e, activation="prelu", weight=0.5, weight_grad=np.zeros(1, int)),
+        TypeError,
+        "weight_grad has dtype int64, expected float32 or float64",
+    ),
+    "weight_grad over bias_grad": (
+        lambda e: backward(e, activation="prelu", weight=np.ones(6), weight_grad=e.sums),
+        ValueError,
+        "weight_grad overlaps bias_grad: it needs memory of its own",
+    ),
     "both x and y": (lambda e: backward(e, x=e.z, y=e.z), TypeError, "exactly one of x="),
     "bias with y": (lambda e: backward(e, y=e.z, bias=e.bias), TypeError, "bias= goes with x="),
     "negative slope with y": (

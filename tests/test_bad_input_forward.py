@@ -21,7 +21,7 @@ FORWARD = {
     "object z": (
         lambda e: forward(e, e.z.astype(object)),
         TypeError,
-        "z has dtype object, expected float32 or float64",
+        "z has dtype object, expected float16, bfloat16, float32 or float64",
     ),
     "complex z": (lambda e: forward(e, e.z.astype(complex)), TypeError, "z has dtype complex128"),
     "string z": (lambda e: forward(e, np.array([["a"] * 6])), TypeError, "z has dtype <U1"),
@@ -164,7 +164,7 @@ FORWARD = {
     "unknown activation": (
         lambda e: forward(e, activation="gelo"),
         ValueError,
-        "unknown activation 'gelo'; choose from relu, leaky_relu, prelu, elu, selu, sigmoid, tanh",
+        "unknown activation 'gelo'; choose from relu, relu6, ",
     ),
     "activation that is a function": (
         lambda e: forward(e, activation=rf.relu),
@@ -196,6 +196,58 @@ FORWARD = {
         lambda e: forward(e, activation="prelu", weight=None),
         TypeError,
         "prelu needs weight=",
+    ),
+    # masks
+    "mask too long": (
+        lambda e: forward(e, mask=np.zeros(4, np.uint8)),
+        ValueError,
+        "mask has shape (4,), expected (3,): one bit for each element of z (4, 6)",
+    ),
+    "mask too short": (
+        lambda e: forward(e, mask=e.mask[:2]),
+        ValueError,
+        "mask has shape (2,), expected (3,)",
+    ),
+    "mask of two dimensions": (
+        lambda e: forward(e, mask=e.mask[None]),
+        ValueError,
+        "mask has shape (1, 3), expected (3,)",
+    ),
+    "mask of booleans": (
+        lambda e: forward(e, mask=np.zeros(24, bool)),
+        TypeError,
+        "mask has dtype bool, expected uint8: eight elements a byte",
+    ),
+    "mask that is a list": (
+        lambda e: forward(e, mask=[0, 0, 0]),
+        TypeError,
+        "mask must be an array from empty_mask, not list",
+    ),
+    "mask with gaps": (
+        lambda e: forward(e, mask=np.zeros(6, np.uint8)[::2]),
+        ValueError,
+        "mask is not contiguous (strides (2,))",
+    ),
+    "mask for an activation without": (
+        lambda e: forward(e, activation="elu", mask=e.mask),
+        ValueError,
+        "elu cannot do with a mask: its gradient needs more than one bit an element (only relu, relu6, ",
+    ),
+    "mask for a learned slope": (
+        lambda e: forward(e, activation="prelu", weight=0.25, mask=e.mask),
+        ValueError,
+        "prelu cannot do with a mask",
+    ),
+    "mask read-only": (lambda e: forward(e, mask=e.frozen_mask), ValueError, "mask is read-only"),
+    "mask over z": (
+        lambda e: forward(e, mask=e.z.view(np.uint8).ravel()[:3]),
+        ValueError,
+        "mask overlaps z: it needs memory of its own",
+    ),
+    "mask over out": (
+        lambda e: forward(e, out=e.out, mask=e.out.view(np.uint8).ravel()[-3:]),
+        ValueError,
+        "mask overlaps out: it needs memory of its own",
     ),
 }
 

@@ -53,8 +53,8 @@ def test_info_tells_versions_instruction_sets_and_dtypes(capsys):
     assert lines["relu_fast"] == rf.__version__
     assert lines["NumPy"] == np.__version__
     assert lines["ISA"] == f"{rf.isa.active()} (available: {', '.join(rf.isa.available())})"
-    assert lines["threads"] == "1 (single-threaded)"
-    assert lines["dtypes"] == "float32, float64"
+    assert re.fullmatch(rf"{rf.get_num_threads()} \(.+\)", lines["threads"])
+    assert lines["dtypes"] == "float16, float32, float64, bfloat16"
     assert lines["activations"] == ", ".join(rf.ACTIVATIONS)
 
 

@@ -8,7 +8,18 @@ import sys
 
 import numpy as np
 import pytest
-from tables import DTYPES, ROWS, UFUNCS, as_tuple, assert_same_bits, case, dense_samples, row_id
+from tables import (
+    ALL_DTYPES,
+    DTYPES,
+    ROWS,
+    UFUNCS,
+    as_tuple,
+    assert_same_bits,
+    case,
+    dense_samples,
+    row_id,
+    shifted,
+)
 
 import relu_fast as rf
 
@@ -34,14 +45,18 @@ def fused_calls(name, params, dtype):
     )
     yield lambda: rf.fused.forward(z, name, bias=z[0], stats=stats, out=out, **params)
     yield lambda: rf.fused.backward(z, name, x=z, bias=z[0], out=out, stats=rf.GradStats(8), **params)
-    yield lambda: rf.fused.backward(z, name, y=z, out=out, bias_grad=sums, **params)
+    if rf.ACTIVATIONS[name].from_y:
+        yield lambda: rf.fused.backward(z, name, y=z, out=out, bias_grad=sums, **params)
+    if rf.ACTIVATIONS[name].mask:
+        mask = rf.fused.empty_mask(z.shape)
+        yield lambda: rf.fused.forward(z, name, mask=mask, out=out, **params)
+        yield lambda: rf.fused.backward(z, name, mask=mask, out=out, bias_grad=sums, **params)
 
 
-@dtypes
+@pytest.mark.parametrize("dtype", ALL_DTYPES, ids=row_id)
 @every_ufunc
 def test_no_floating_point_error_is_raised(name, dtype, isa):
-    x = everything(dtype)
-    given = [x, x[::-1], np.roll(x, 7)][: UFUNCS[name].nin]
+    given = shifted(name, everything(dtype))
     with np.errstate(all="raise"):
         UFUNCS[name](*given)
         UFUNCS[name](*(np.asfortranarray(np.stack([g, g], axis=1)) for g in given))
@@ -113,12 +128,12 @@ def test_fused_passes_neither_see_nor_change_the_float_state(name, params, isa):
 
 
 @needs_mxcsr
+@pytest.mark.parametrize("dtype", [np.float16, np.float32], ids=row_id)
 @every_ufunc
-def test_ufuncs_neither_see_nor_change_the_float_control_word(name, isa):
+def test_ufuncs_neither_see_nor_change_the_float_control_word(name, dtype, isa):
     for what, state in STATES.items():
         with case(what):
-            environment, x = FloatEnvironment(), everything(np.float32)
-            given = [x, x[::-1].copy(), np.roll(x, 7)][: UFUNCS[name].nin]
+            environment, given = FloatEnvironment(), shifted(name, everything(dtype))
             want = as_tuple(UFUNCS[name](*given))
             with environment.having(state):
                 got = as_tuple(UFUNCS[name](*given))
@@ -129,10 +144,10 @@ def test_ufuncs_neither_see_nor_change_the_float_control_word(name, isa):
 
 
 @needs_mxcsr
+@pytest.mark.parametrize("dtype", ALL_DTYPES, ids=row_id)
 @every_ufunc
-def test_ufuncs_leave_no_flag_behind(name, isa):
-    environment, x = FloatEnvironment(), everything(np.float64)
-    given = [x, x[::-1].copy(), np.roll(x, 7)][: UFUNCS[name].nin]
+def test_ufuncs_leave_no_flag_behind(name, dtype, isa):
+    environment, given = FloatEnvironment(), shifted(name, everything(dtype))
     with environment.having(DEFAULT):
         UFUNCS[name](*given)
         assert environment.read() & FLAGS & ~0x20 == 0

@@ -1,77 +1,328 @@
 """The functions with defaults over the ufuncs."""
 
 import inspect
+import threading
 
 import numpy as np
 import pytest
-from tables import DTYPES, assert_same_bits, plain, row_id
+from tables import (
+    ALL_DTYPES,
+    ROWS_AND_PARAMS,
+    UFUNCS,
+    all_halves,
+    as_tuple,
+    assert_same_bits,
+    case,
+    dense_samples,
+    plain,
+    row_id,
+)
 
 import relu_fast as rf
+from relu_fast import functional
 
-dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=row_id)
+BFLOAT16 = ALL_DTYPES[1]
+dtypes = pytest.mark.parametrize("dtype", ALL_DTYPES, ids=row_id)
 
-# function, ufunc that it calls, number of arrays, the default at its end
-DEFAULTS = [
-    (rf.leaky_relu, rf.ufuncs.leaky_relu, 1, 0.01),
-    (rf.leaky_relu_backward, rf.ufuncs.leaky_relu_backward, 2, 0.01),
-    (rf.elu, rf.ufuncs.elu, 1, 1.0),
-    (rf.elu_backward, rf.ufuncs.elu_backward, 2, 1.0),
-]
-functions = pytest.mark.parametrize(("function", "ufunc", "count", "default"), DEFAULTS, ids=row_id)
+# names of the functions whose parameters all have defaults
+DEFAULTS = [name for name in functional.__all__ if not name.startswith("prelu")]
+functions = pytest.mark.parametrize("name", DEFAULTS)
+
+
+def of(name):
+    """(function, ufunc, number of arrays, parameters with their defaults)."""
+    row = rf.ACTIVATIONS[name.removesuffix("_backward")]
+    return getattr(rf, name), UFUNCS[name], UFUNCS[name].nin - len(row.params), row.params
+
+
+def arrays_for(name, dtype, shape=97):
+    return [plain(dtype, shape, seed=seed) for seed in range(of(name)[2])]
+
+
+@functions
+def test_the_signature_has_the_names_and_defaults_of_the_table(name):
+    function, _, count, params = of(name)
+    names = ["grad_output", "x"][-count:]
+    signature = inspect.signature(function).parameters.values()
+    assert [p.name for p in signature] == [*names, *params, "kwargs"]
+    assert {p.name: p.default for p in signature if p.default is not p.empty} == params
+
+
+@pytest.mark.parametrize("name", functional.__all__)
+def test_every_function_is_documented(name):
+    function, _, _, params = of(name)
+    text = inspect.getdoc(function)
+    assert text.splitlines()[0].endswith(".")
+    if not name.endswith("_backward"):
+        assert all(
+            f"{p} : array_like" in text or f", {p} : array_like" in text for p in params if p != "min_val"
+        )
 
 
 @dtypes
 @functions
-def test_a_parameter_left_out_has_its_default_and_keeps_the_dtype(function, ufunc, count, default, dtype):
-    arrays = [plain(dtype, 97, seed=seed) for seed in range(count)]
+def test_a_parameter_left_out_has_its_default_and_keeps_the_dtype(name, dtype):
+    function, ufunc, _, params = of(name)
+    arrays = arrays_for(name, dtype)
     y = function(*arrays)
     assert y.dtype == dtype
-    assert_same_bits(y, ufunc(*arrays, dtype(default)))
+    assert_same_bits(y, ufunc(*arrays, *map(dtype, params.values())))
 
 
 @dtypes
 @functions
-def test_a_parameter_is_taken_by_position_and_by_name(function, ufunc, count, default, dtype):
-    arrays = [plain(dtype, (4, 5), seed=seed) for seed in range(count)]
-    name = list(inspect.signature(function).parameters)[count]
-    want = ufunc(*arrays, dtype(0.75))
-    assert_same_bits(function(*arrays, 0.75), want)
-    assert_same_bits(function(*arrays, **{name: 0.75}), want)
-    per_column = np.linspace(0.1, 2, 5, dtype=dtype)
-    assert_same_bits(function(*arrays, per_column), ufunc(*arrays, per_column))
+def test_parameters_are_taken_by_position_and_by_name(name, dtype):
+    function, ufunc, _, params = of(name)
+    arrays = arrays_for(name, dtype, (4, 5))
+    given = [-0.25, 0.75][-len(params) :]
+    want = ufunc(*arrays, *map(dtype, given))
+    assert_same_bits(function(*arrays, *given), want)
+    assert_same_bits(function(*arrays, **dict(zip(params, given, strict=True))), want)
+    per_column = [np.linspace(low, 2, 5).astype(dtype) for low in given]
+    assert_same_bits(function(*arrays, *per_column), ufunc(*arrays, *per_column))
 
 
 @functions
-def test_the_default_is_that_of_the_table(function, ufunc, count, default):
-    row = rf.ACTIVATIONS[function.__name__.removesuffix("_backward")]
-    parameter = list(inspect.signature(function).parameters.values())[count]
-    assert row.params == {parameter.name: parameter.default} == {parameter.name: default}
-
-
-@functions
-def test_keywords_of_a_ufunc_are_passed_on(function, ufunc, count, default):
-    arrays = [plain(np.float32, 97, seed=seed) for seed in range(count)]
+def test_keywords_of_a_ufunc_are_passed_on(name):
+    function, ufunc, _, params = of(name)
+    arrays = arrays_for(name, np.float32)
     out, mask = np.full(97, 7, np.float32), np.arange(97) % 3 == 0
     assert function(*arrays, out=out, where=mask) is out
-    assert_same_bits(out, np.where(mask, ufunc(*arrays, np.float32(default)), np.float32(7)))
+    want = ufunc(*arrays, *map(np.float32, params.values()))
+    assert_same_bits(out, np.where(mask, want, np.float32(7)))
     assert function(*arrays, dtype=np.float64).dtype == np.float64
     with pytest.raises(TypeError, match="casting rule"):
         function(*arrays, dtype=np.float64, casting="no")
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="slope"):
         function(*arrays, slope=1)
 
 
 @functions
-def test_lists_and_numbers_are_taken(function, ufunc, count, default):
-    assert_same_bits(function(*[[-1, 0, 2]] * count), ufunc(*[np.array([-1.0, 0, 2])] * count, default))
-    assert function(*[2.0] * count) == 2
+def test_lists_and_numbers_are_taken(name):
+    function, ufunc, count, params = of(name)
+    want = ufunc(*[np.array([-1.0, 0, 2])] * count, *params.values())
+    assert_same_bits(function(*[[-1, 0, 2]] * count), want)
+    assert_same_bits(function(*[2.0] * count), want[2])
 
 
-@pytest.mark.parametrize(
-    "function", [case[0] for case in DEFAULTS] + [rf.prelu, rf.prelu_backward], ids=row_id
-)
-def test_every_function_is_documented(function):
-    assert len(inspect.getdoc(function).splitlines()) >= 1
+# ---- what goes past NumPy gives what NumPy gives
+
+
+def swapped(a):
+    return a.astype(a.dtype.newbyteorder())
+
+
+def unaligned(a):
+    moved = np.zeros(a.nbytes + 1, np.uint8)[1:].view(a.dtype).reshape(a.shape)
+    moved[...] = a
+    return moved
+
+
+# what an array may look like
+ARRAYS = {
+    "plain": lambda a: a,
+    "empty": lambda a: a[:, :0],
+    "zero dimensions": lambda a: a[1, 2].reshape(()),
+    "one number": lambda a: a[1, 2],
+    "Fortran order": np.asfortranarray,
+    "sliced": lambda a: a[:, ::2],
+    "backwards": lambda a: a[::-1],
+    "read-only": lambda a: np.lib.stride_tricks.as_strided(a, writeable=False),
+    "broadcast": lambda a: np.broadcast_to(a[0], a.shape),
+    "five axes": lambda a: a.reshape(1, 2, 2, 1, 5),
+    "unaligned": unaligned,
+    "byte swapped": swapped,
+    "masked": lambda a: np.ma.masked_array(a, a > 0),
+    "a list": lambda a: a.tolist(),
+}
+# what parameters may look like, given (min_val, max_val) or the second alone
+PARAMETERS = {
+    "floats": (-0.25, 0.7),
+    "integers": (-1, 2),
+    "booleans": (False, True),
+    "numbers of float64": (np.float64(-0.25), np.float64(0.7)),
+    "numbers of float16": (np.float16(-0.25), np.float16(0.75)),
+    "arrays of no dimension": (np.array(-0.25, np.float32), np.array(0.7, np.float32)),
+    "arrays": (np.full(1, -0.25), np.full(1, 0.7)),
+    "lists": ([-0.25], [0.7]),
+    "NaN": (np.nan, np.nan),
+    "infinities": (-np.inf, np.inf),
+}
+
+
+def assert_like(got, want):
+    assert type(got) is type(want)
+    if isinstance(want, np.ma.MaskedArray):
+        np.testing.assert_array_equal(got.mask, want.mask)
+        got, want = got.data, want.data
+    assert_same_bits(got, want)
+    if isinstance(want, np.ndarray):
+        assert got.strides == want.strides or want.size == 0
+
+
+@pytest.mark.parametrize("make", ARRAYS.values(), ids=ARRAYS)
+@functions
+def test_a_function_gives_what_its_ufunc_gives(name, make):
+    function, ufunc, _, params = of(name)
+    for dtype in (np.float16, np.float32, np.float64, np.int8, np.uint8, np.int64, np.bool_):
+        arrays = [make(a) for a in arrays_for(name, dtype, (4, 5))]
+        for kind, parameters in PARAMETERS.items():
+            with case(dtype, kind):
+                given = parameters[-len(params) :]
+                assert_like(function(*arrays, *given), ufunc(*arrays, *given))
+
+
+OF_BFLOAT16 = {kind: make for kind, make in ARRAYS.items() if kind not in ("byte swapped", "a list")}
+
+
+@pytest.mark.parametrize("make", OF_BFLOAT16.values(), ids=OF_BFLOAT16)
+@functions
+def test_bfloat16_stays_bfloat16_with_python_numbers(name, make):
+    function, ufunc, _, params = of(name)
+    arrays = [make(a) for a in arrays_for(name, BFLOAT16, (4, 5))]
+    for given in ((-0.25, 0.7), (-1, 2)):
+        given = given[-len(params) :]
+        want = ufunc(*arrays, *map(BFLOAT16, given))
+        assert_like(function(*arrays, *given), want)
+        assert_like(function(*arrays, *given, out=None, where=True), want)
+
+
+@functions
+def test_bfloat16_meets_other_dtypes_as_in_the_ufunc(name):
+    function, ufunc, count, params = of(name)
+    x = plain(BFLOAT16, 9)
+    given = (-0.25, 0.7)[-len(params) :]
+    assert_like(
+        function(*[x] * count, *given, dtype=np.float32), ufunc(*[x.astype(np.float32)] * count, *given)
+    )
+    assert_like(function(*[x] * count, *map(np.float32, given)), ufunc(*[x] * count, *map(np.float32, given)))
+    if count == 2:
+        wide = plain(np.float32, 9)
+        assert_like(function(wide, x, *given), ufunc(wide, x.astype(np.float32), *given))
+        assert_like(function(x, wide, *given), ufunc(x.astype(np.float32), wide, *given))
+
+
+# how `out` may lie to the input it is made of
+OUTS = {
+    "apart": lambda a: (a[:, :40], np.empty((4, 40), a.dtype)),
+    "the same": lambda a: (a, a),
+    "one row below": lambda a: (a[:-1], a[1:]),
+    "one row above": lambda a: (a[1:], a[:-1]),
+    "one element on": lambda a: (a.ravel()[:-1], a.ravel()[1:]),
+    "another order": lambda a: (a, np.asfortranarray(a)),
+    "every second": lambda a: (a[:, ::2], a[:, 1::2]),
+    "backwards": lambda a: (a, a[::-1]),
+    "a wider dtype": lambda a: (a, np.empty(a.shape, np.float64)),
+    "the other byte order": lambda a: (a, swapped(a)),
+    "a tuple": lambda a: (a, (np.empty_like(a),)),
+    "none": lambda a: (a, None),
+}
+
+
+@pytest.mark.parametrize("make", OUTS.values(), ids=OUTS)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32], ids=row_id)
+@functions
+def test_out_may_lie_anywhere(name, dtype, make):
+    function, ufunc, count, params = of(name)
+    for position in range(count):
+        x, out = make(plain(dtype, (4, 80)))
+        arrays = [plain(dtype, x.shape, seed=2), x][-count:][:: -1 if position == 0 and count == 2 else 1]
+        want = ufunc(*(a.copy() for a in arrays), *map(dtype, params.values()))
+        got = function(*arrays, out=out)
+        if out is not None:
+            assert got is (out[0] if isinstance(out, tuple) else out)
+        np.testing.assert_array_equal(got, want)
+
+
+@functions
+def test_a_bad_out_is_refused_as_the_ufunc_does(name):
+    function, ufunc, count, params = of(name)
+    x = plain(np.float32, (4, 5))
+    frozen = x.copy()
+    frozen.setflags(write=False)
+    for out in (frozen, np.zeros(5, np.float32), np.zeros((4, 5), np.int32), [[0.0] * 5] * 4, 3):
+        with pytest.raises((TypeError, ValueError)) as expected:
+            ufunc(*[x] * count, *params.values(), out=out)
+        with pytest.raises(type(expected.value)) as caught:
+            function(*[x] * count, out=out)
+        assert str(caught.value) == str(expected.value)
+    np.testing.assert_array_equal(frozen, x)
+
+
+@functions
+def test_shapes_that_differ_broadcast_or_raise(name):
+    function, ufunc, count, params = of(name)
+    if count == 2:
+        a, b = plain(np.float32, (4, 1)), plain(np.float32, 5, seed=1)
+        assert_same_bits(function(a, b), ufunc(a, b, *map(np.float32, params.values())))
+        with pytest.raises(ValueError, match="broadcast"):
+            function(np.ones(3), np.ones(4))
+    with pytest.raises(ValueError, match="broadcast"):
+        function(*[np.ones(3)] * count, np.ones(4))
+
+
+@functions
+def test_parameters_too_large_for_the_dtype_overflow_as_in_numpy(name):
+    function, _, count, _ = of(name)
+    x = plain(np.float16, 9)
+    with pytest.warns(RuntimeWarning, match="overflow encountered in cast"):
+        function(*[x] * count, 1e30)
+    with pytest.raises(OverflowError):
+        function(*[x] * count, 10**400)
+
+
+@functions
+def test_bad_parameters_are_type_errors(name):
+    function, _, count, _ = of(name)
+    for dtype in ALL_DTYPES:
+        for bad in (None, "a", 1j, object()):
+            with pytest.raises(TypeError):
+                function(*[plain(dtype, 9)] * count, bad)
+
+
+class Recorder:
+    """Takes over every ufunc that it is an operand of."""
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return ufunc, inputs, kwargs
+
+
+@functions
+def test_operands_can_take_over(name):
+    function, ufunc, count, params = of(name)
+    recorder = Recorder()
+    seen, inputs, kwargs = function(*[recorder] * count, where=True)
+    assert seen is ufunc
+    assert inputs == (*[recorder] * count, *params.values())
+    assert kwargs == {"where": True}
+
+
+@functions
+def test_large_arrays_let_other_threads_run(name):
+    function, arrays = getattr(rf, name), arrays_for(name, np.float32, 100_003)
+    want = function(*arrays)
+    results = []
+    others = [threading.Thread(target=lambda: results.append(function(*arrays))) for _ in range(3)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join()
+    for got in results:
+        assert_same_bits(got, want)
+
+
+@pytest.mark.parametrize(("name", "params"), ROWS_AND_PARAMS, ids=row_id)
+@dtypes
+def test_no_sample_is_told_apart(name, params, dtype):
+    x = all_halves(dtype) if np.dtype(dtype).itemsize == 2 else dense_samples(dtype)
+    with np.errstate(over="ignore"):
+        given = [dtype(p) for p in params]
+    g = np.roll(x, 11)
+    for function, arrays in ((name, (x,)), (f"{name}_backward", (g, x))):
+        got = as_tuple(getattr(rf, function)(*arrays, *map(float, given)))
+        want = as_tuple(UFUNCS[function](*arrays, *given))
+        for a, b in zip(got, want, strict=True):
+            assert_same_bits(a, b)
 
 
 # ---- prelu

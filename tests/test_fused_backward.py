@@ -14,6 +14,13 @@ import relu_fast as rf
 # measured in test_numerics.
 ULP = {np.float32: 2, np.float64: 6}
 
+# rows whose output tells the derivative, with the parameters with which it does
+FROM_Y = [
+    (name, params)
+    for name, params in ROWS_AND_PARAMS
+    if reference.ORACLES[name].slope_from_y and (len(params) != 1 or params[0] >= 0)
+]
+
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=row_id)
 sources = pytest.mark.parametrize("source", ["x", "y"])
 every_row = pytest.mark.parametrize(("name", "params"), ROWS, ids=row_id)
@@ -47,15 +54,16 @@ def test_values_from_x_are_within_the_bound(name, params, dtype, shape, axis, is
     params = [dtype(p) for p in params]
     gz = rf.fused.backward(g, name, x=x, bias=bias, unit_axis=axis, **named(name, params))
     exact = reference_units.backward(g, name, params, x=x, bias=bias, axis=axis)
-    assert reference.ulp_error(gz, reference.exact_from_float64(exact, dtype)).max() <= ULP[dtype]
+    error = reference.ulp_error(gz, reference.exact_from_float64(exact, dtype))
+    # what the float64 oracle itself is off where its exponents are rounded quotients, and next to roots
+    near = np.abs(gz - exact) <= 2 * np.finfo(dtype).eps * np.abs(g.astype(float))
+    assert ((error <= ULP[dtype]) | near).all()
     assert_same_bits(gz, by_ufunc(name, params, g, reference_units.pre_activation(x, bias, axis), axis))
 
 
 @pytest.mark.parametrize(("shape", "axis"), [((32, 9), 1), ((4, 3, 50), 1), ((3, 2, 1200), 1)], ids=str)
 @dtypes
-@pytest.mark.parametrize(
-    ("name", "params"), [row for row in ROWS_AND_PARAMS if row != ("prelu", (-1.5,))], ids=row_id
-)
+@pytest.mark.parametrize(("name", "params"), FROM_Y, ids=row_id)
 def test_values_from_y_are_the_derivative_told_by_y(name, params, dtype, shape, axis, isa):
     g, x = plain(dtype, shape), plain(dtype, shape, seed=1, scale=4)
     params = [dtype(p) for p in params]
@@ -63,14 +71,16 @@ def test_values_from_y_are_the_derivative_told_by_y(name, params, dtype, shape, 
     gz = rf.fused.backward(g, name, y=y, unit_axis=axis, **named(name, params))
     exact = reference_units.backward(g, name, params, y=y, axis=axis)
     # y + alpha cancels: three roundings of numbers as large as alpha
-    largest = {"elu": abs(params[0]) if params else 0, "selu": reference.selu_left(np)}.get(name, 0)
+    largest = {"elu": abs(params[0]) if params else 0, "selu": reference.selu_left(np), "celu": 1}.get(
+        name, 0
+    )
     absolute = 3 * np.finfo(dtype).eps * largest * np.abs(g.astype(float))
     error = reference.ulp_error(gz, reference.exact_from_float64(exact, dtype))
     assert ((error <= ULP[dtype]) | (np.abs(gz - exact) <= absolute)).all()
 
 
 @dtypes
-@every_row
+@pytest.mark.parametrize(("name", "params"), [row for row in ROWS if row in FROM_Y], ids=row_id)
 def test_both_sources_agree(name, params, dtype, isa):
     g, x, bias = plain(dtype, (200, 30)), plain(dtype, (200, 30), seed=1), plain(dtype, 30, seed=2)
     y = rf.fused.forward(x, name, bias=bias, **named(name, params))
@@ -105,6 +115,8 @@ def test_every_tiling_spreads_a_parameter_per_unit(dtype, shape, axis):
 @dtypes
 @every_row
 def test_any_rank_and_any_axis(name, params, dtype, source, isa):
+    if source == "y" and (name, params) not in FROM_Y:
+        pytest.skip("the output does not tell the derivative")
     for shape, axis in SHAPES:
         with case(shape, axis):
             g, s = plain(dtype, shape), np.abs(plain(dtype, shape, seed=1)) - dtype(0.3)

@@ -43,7 +43,9 @@ def test_values_are_within_the_bound_of_the_elementwise_functions(name, params, 
     v = reference_units.pre_activation(z, bias, axis)
     exact, _ = reference_units.forward(z, name, params, bias=bias, axis=axis)
     error = reference.ulp_error(y, reference.exact_from_float64(exact, dtype))
-    assert error.max() <= ULP[dtype]
+    # next to the knee of hardsigmoid the float64 oracle cancels
+    near = np.abs(y - exact) <= 4 * np.finfo(np.float64).eps
+    assert ((error <= ULP[dtype]) | near).all()
     assert_same_bits(y, by_ufunc(name, params, v, axis))
 
 
@@ -77,7 +79,7 @@ def test_any_rank_and_any_axis(name, params, dtype, isa):
             y = rf.fused.forward(z, name, bias=bias, unit_axis=axis, stats=stats, **named(name, params))
             v = reference_units.pre_activation(z, bias, axis)
             assert_same_bits(y, by_ufunc(name, params, v, axis))
-            assert_stats(stats, reference_units.counts(v, y, axis), rtol=1e-12)
+            assert_stats(stats, reference_units.counts(v, y, axis, name, params), rtol=1e-12)
 
 
 def test_the_axis_may_be_left_out_up_to_two_dimensions():
@@ -219,7 +221,7 @@ def test_nan_and_infinities_are_counted(name, params, dtype, shape, axis, isa):
     stats = rf.UnitStats(shape[axis], EVERYTHING)
     y = rf.fused.forward(z, name, unit_axis=axis, stats=stats, **named(name, params))
     assert_same_bits(y, by_ufunc(name, params, z, axis))
-    assert_stats(stats, reference_units.counts(z, y, axis), rtol=1e-12)
+    assert_stats(stats, reference_units.counts(z, y, axis, name, params), rtol=1e-12)
     assert stats.max[1] == -np.inf
     assert stats.min[1] == np.inf
 

@@ -12,7 +12,7 @@ dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=row_id)
 # ---- z
 
 # dtype given, dtype of the result
-TYPES = [("f2", "f4"), ("?", "f4"), ("i1", "f4"), ("u1", "f4"), ("i2", "f4"), ("u2", "f4")]
+TYPES = [("f2", "f2"), ("?", "f2"), ("i1", "f2"), ("u1", "f2"), ("i2", "f4"), ("u2", "f4"), (">f2", "f2")]
 TYPES += [("i4", "f8"), ("u4", "f8"), ("i8", "f8"), ("u8", "f8"), (">f4", "f4"), (">f8", "f8"), (">i2", "f4")]
 
 

@@ -45,7 +45,8 @@ def problems(draw, count):
     axis = draw(st.integers(-len(shape), len(shape) - 1))
     bias = draw(st.none() | arrays((shape[axis],), dtype))
     if params and draw(st.booleans()):
-        params = (np.abs(np.random.default_rng(draw(SEEDS)).normal(size=shape[axis])).astype(dtype),)
+        drawn = np.abs(np.random.default_rng(draw(SEEDS)).normal(size=(len(params), shape[axis])))
+        params = tuple(np.cumsum(drawn, axis=0).astype(dtype))  # hardtanh's limits are in order
     return name, params, dtype, axis, bias, [draw(arrays(shape, dtype)) for _ in range(count)]
 
 
@@ -84,10 +85,10 @@ def test_forward_is_the_elementwise_function_with_counts(problem, kind, collect)
     assert out is None or y is out
     np.testing.assert_array_equal(bits(y), bits(want))
     np.testing.assert_array_equal(bits(native(z)), bits(before))
-    assert_stats(stats, reference_units.counts(v, want, axis), rtol=1e-12)
+    assert_stats(stats, reference_units.counts(v, want, axis, name, params), rtol=1e-12)
     observed = rf.UnitStats(z.shape[axis], collect)
     rf.fused.observe(z, name, stats=observed, **keywords)
-    assert_stats(observed, reference_units.counts(v, want, axis), rtol=1e-12)
+    assert_stats(observed, reference_units.counts(v, want, axis, name, params), rtol=1e-12)
 
 
 @FAST

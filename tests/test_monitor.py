@@ -98,6 +98,34 @@ def test_only_activations_with_a_gate_have_dead_units(activation, params, expect
     assert layer.dead == (2 if expected == "dead" else 0)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", rf.ACTIVATIONS)
+def test_a_unit_fires_above_the_gate_of_its_activation_or_above_0(activation, dtype):
+    row = rf.ACTIVATIONS[activation]
+    params = {key: 0.5 for key, default in row.params.items() if default is None}
+    gate = row.gate_for(**params)
+    least = dtype(0 if gate is None else gate)
+    above = np.nextafter(least, dtype(np.inf))
+    z = np.array([[least, least, above, least - 1], [least - 2, above, above + 1, least - 3]], dtype)
+    monitor = rf.DeadUnitMonitor()
+    passed(monitor, z, activation=activation, **params)
+    layer = monitor.report().layers["fc1"]
+    assert layer.active.tolist() == [0, 1, 2, 0]
+    silent = "unfired" if gate is None else "dead"
+    assert layer.states.tolist() == [silent, "alive", "always_on", silent]
+    assert layer.gate == gate
+
+
+def test_gates_of_a_parameter_per_unit_are_those_of_its_units():
+    monitor = rf.DeadUnitMonitor()
+    z, alpha = np.full((3, 4), 1.5), np.array([1.0, 1.5, 2.0, -1.0])
+    passed(monitor, z, activation="thresholded_relu", alpha=alpha)
+    assert states(monitor.report()) == ["always_on", "dead", "dead", "always_on"]
+    assert monitor.report().layers["fc1"].gate.tolist() == alpha.tolist()
+    passed(monitor, z - 3, name="fc2", activation="hardtanh", min_val=[-1.0, -2.0, -1.5, 0.0], max_val=2)
+    assert states(monitor.report(), "fc2") == ["dead", "always_on", "dead", "dead"]
+
+
 def test_without_a_gate_no_unit_is_dead_even_without_a_pass():
     monitor = rf.DeadUnitMonitor()
     monitor.observe("fc1", -np.ones((3, 2)), activation="elu")

@@ -9,6 +9,7 @@ import pytest
 from tables import UFUNCS
 
 import relu_fast as rf
+from relu_fast import composed, functional
 
 every_ufunc = pytest.mark.parametrize("name", UFUNCS)
 
@@ -27,7 +28,8 @@ def test_a_copied_ufunc_is_the_same_object(name):
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_ufuncs_and_functions_can_be_unpickled_by_a_fresh_interpreter(protocol):
-    objects = [rf.relu, *UFUNCS.values(), rf.elu, rf.leaky_relu, rf.prelu, rf.fused.forward, rf.UnitStats(3)]
+    functions = [getattr(rf, name) for name in (*functional.__all__, *composed.__all__)]
+    objects = [rf.relu, *UFUNCS.values(), *functions, rf.fused.forward, rf.UnitStats(3)]
     code = (
         "import pickle, sys; found = pickle.load(sys.stdin.buffer); assert 'relu_fast' in sys.modules\n"
         "print([getattr(f, '__name__', repr(f)) for f in found], found[0](-1.0))"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tables import UFUNCS, as_tuple, assert_same_bits, operands
+from tables import ALL_DTYPES, UFUNCS, as_tuple, assert_same_bits, operands, row_id
 
 every_ufunc = pytest.mark.parametrize("name", UFUNCS)
 one_output = pytest.mark.parametrize("name", [n for n, ufunc in UFUNCS.items() if ufunc.nout == 1])
@@ -11,10 +11,11 @@ one_output = pytest.mark.parametrize("name", [n for n, ufunc in UFUNCS.items() i
 TYPES = [
     ("float32", "float32"),
     ("float64", "float64"),
-    ("float16", "float32"),
-    ("bool", "float32"),
-    ("int8", "float32"),
-    ("uint8", "float32"),
+    ("float16", "float16"),
+    ("bfloat16", "bfloat16"),
+    ("bool", "float16"),
+    ("int8", "float16"),
+    ("uint8", "float16"),
     ("int16", "float32"),
     ("uint16", "float32"),
     ("int32", "float64"),
@@ -47,11 +48,12 @@ def test_lists_and_python_numbers_become_float64(name):
         assert single == want[1]
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32], ids=row_id)
 @pytest.mark.parametrize("name", [n for n in UFUNCS if UFUNCS[n].nin > 1])
-def test_a_python_number_does_not_widen_float32(name):
-    x = operands(name)[0]
+def test_a_python_number_does_not_widen_an_array(name, dtype):
+    x = operands(name, dtype=dtype)[0]
     results = as_tuple(UFUNCS[name](x, *[0.5] * (UFUNCS[name].nin - 1)))
-    assert all(r.dtype == np.float32 for r in results)
+    assert all(r.dtype == dtype for r in results)
     mixed = as_tuple(UFUNCS[name](x, *[np.ones(1)] * (UFUNCS[name].nin - 1)))
     assert all(r.dtype == np.float64 for r in mixed)
 
@@ -101,3 +103,19 @@ def test_dtype_and_casting_choose_the_loop(name):
         ufunc(*narrow, dtype=np.float64, casting="no")
     with pytest.raises(TypeError):
         ufunc(*narrow, dtype=np.int32)
+
+
+@pytest.mark.parametrize("dtype", ALL_DTYPES, ids=row_id)
+@one_output
+def test_dtypes_with_a_loop_are_taken_as_they_are(name, dtype):
+    given = operands(name, dtype=dtype)
+    assert UFUNCS[name](*given).dtype == dtype
+    assert_same_bits(UFUNCS[name](*given, casting="no"), UFUNCS[name](*given))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64], ids=row_id)
+@one_output
+def test_dtype_narrows_what_it_is_given(name, dtype):
+    wide = operands(name, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        assert_same_bits(UFUNCS[name](*wide, dtype=dtype), UFUNCS[name](*(w.astype(dtype) for w in wide)))

@@ -13,7 +13,7 @@ __attribute__((format(printf, 1, 2))) void note(const char *format, ...);
 
 #define LENGTH_OF(array) (sizeof(array) / sizeof *(array))
 #define FOR_EACH_ROW(row) for (rf_activation row = 0; rf_info(row); row++)
-#define FOR_EACH_DTYPE(dtype) for (rf_dtype dtype = RF_FLOAT32; dtype < RF_N_DTYPES; dtype++)
+#define FOR_EACH_DTYPE(dtype) for (rf_dtype dtype = RF_FLOAT32; dtype <= RF_FLOAT64; dtype++)
 /* Each available instruction set in turn, in use while the body runs. */
 #define FOR_EACH_ISA(isa) for (const char *isa = first_isa(); isa; isa = isa_after(isa))
 const char *first_isa(void);
@@ -56,10 +56,12 @@ void sample_gradients(rf_dtype dtype, void *g, size_t n);
 /* ---- the groups, in the order of main.c */
 
 void test_isa_cap(void);
+void test_thread_environment(void);
 void test_accuracy(void);
 void test_elementwise(void);
 void test_environment(void);
 void test_units(void);
 void test_statuses(void);
+void test_threads(void);
 
 #endif

@@ -41,12 +41,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s [-v]\n", argv[0]);
         return 2;
     }
-    test_isa_cap(); /* first: nothing has picked an instruction set yet */
+    test_isa_cap();            /* first: nothing has picked an instruction set yet */
+    test_thread_environment(); /* nor a number of threads */
     test_accuracy();
     test_elementwise();
     test_environment();
     test_units();
     test_statuses();
+    test_threads();
     printf("%lu passed, %lu failed\n", passed, failed);
     return failed != 0;
 }

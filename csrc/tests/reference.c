@@ -17,40 +17,132 @@ static real logistic_slope(real x)
     return e / (1 + e) / (1 + e);
 }
 
-static real relu(real x, real p) { return (void)p, x <= 0 ? 0 : x; }
-static real relu_slope(real x, real p) { return (void)p, x > 0; }
+static real relu(real x, const real *p) { return (void)p, x <= 0 ? 0 : x; }
+static real relu_slope(real x, const real *p) { return (void)p, x > 0; }
 
-static real leaky(real x, real slope) { return x > 0 ? x : slope == 0 && x == x ? 0 : slope * x; }
-static real leaky_slope(real x, real slope) { return x > 0 ? 1 : slope; }
+static real relu6(real x, const real *p) { return (void)p, x <= 0 ? 0 : x > 6 ? 6 : x; }
+static real relu6_slope(real x, const real *p) { return (void)p, x > 0 && x < 6; }
 
-static real elu(real x, real alpha) { return x > 0 ? x : alpha * expm1l(x); }
-static real elu_slope(real x, real alpha) { return x > 0 ? 1 : alpha * expl(x); }
-static real elu_slope_from_y(real y, real alpha) { return y > 0 ? 1 : y + alpha; }
+static real squared(real x, const real *p) { return (void)p, x <= 0 ? 0 : x * x; }
+static real squared_slope(real x, const real *p) { return (void)p, x > 0 ? 2 * x : 0; }
 
-static real selu(real x, real p) { return (void)p, SELU_SCALE * elu(x, SELU_ALPHA); }
-static real selu_slope(real x, real p) { return (void)p, SELU_SCALE * elu_slope(x, SELU_ALPHA); }
-static real selu_slope_from_y(real y, real p)
+static real leaky(real x, const real *slope) { return x > 0 ? x : *slope == 0 && x == x ? 0 : *slope * x; }
+static real leaky_slope(real x, const real *slope) { return x > 0 ? 1 : *slope; }
+
+static real thresholded(real x, const real *alpha) { return x <= *alpha ? 0 : x; }
+static real thresholded_slope(real x, const real *alpha) { return x > *alpha; }
+
+static real elu(real x, const real *alpha) { return x > 0 ? x : *alpha * expm1l(x); }
+static real elu_slope(real x, const real *alpha) { return x > 0 ? 1 : *alpha * expl(x); }
+static real elu_slope_from_y(real y, const real *alpha) { return y > 0 ? 1 : y + *alpha; }
+
+static real selu(real x, const real *p) { return (void)p, SELU_SCALE * elu(x, &SELU_ALPHA); }
+static real selu_slope(real x, const real *p) { return (void)p, SELU_SCALE * elu_slope(x, &SELU_ALPHA); }
+static real selu_slope_from_y(real y, const real *p)
 {
     return (void)p, y > 0 ? SELU_SCALE : y + SELU_SCALE * SELU_ALPHA;
 }
 
-static real sigmoid(real x, real p) { return (void)p, logistic(x); }
-static real sigmoid_slope(real x, real p) { return (void)p, logistic_slope(x); }
-static real sigmoid_slope_from_y(real y, real p) { return (void)p, y * (1 - y); }
+/* alpha 0: the limit, relu */
+static real celu(real x, const real *alpha)
+{
+    return x > 0 || *alpha == 0 ? relu(x, NULL) : *alpha * expm1l(x / *alpha);
+}
+static real celu_slope(real x, const real *alpha)
+{
+    return x > 0 || *alpha == 0 ? relu_slope(x, NULL) : expl(x / *alpha);
+}
+static real celu_slope_from_y(real y, const real *alpha)
+{
+    return y > 0 || *alpha == 0 ? relu_slope(y, NULL) : y / *alpha + 1;
+}
 
-static real hyperbolic(real x, real p) { return (void)p, tanhl(x); }
-static real hyperbolic_slope(real x, real p) { return (void)p, 4 * logistic_slope(2 * x); }
-static real hyperbolic_slope_from_y(real y, real p) { return (void)p, (1 - y) * (1 + y); }
+/* the normal distribution's density and what lies below x */
+static real density(real x) { return expl(x * x / -2) * 0.39894228040143267793994605993438L; }
+static real below(real x) { return erfcl(x * -0.70710678118654752440084436210485L) / 2; }
+static real gelu(real x, const real *p) { return (void)p, isinf(x) ? (x > 0 ? x : -0.0L) : x * below(x); }
+static real gelu_slope(real x, const real *p)
+{
+    return (void)p, isinf(x) ? (x > 0 ? 1 : -0.0L) : below(x) + x * density(x);
+}
 
+/* x logistic(v): v and x dv/dx; farther out it is 0 or x */
+static real cubic(real x, real c)
+{
+    const real linear = 1.5957691216057307117597842397375L;
+    x = fmaxl(-100, fminl(x, 100));
+    return x * (linear + c * linear * 0.044715L * x * x);
+}
+static real gelu_tanh(real x, const real *p)
+{
+    return (void)p, isnan(x) ? x : x < -100 ? -0.0L : x * logistic(cubic(x, 1));
+}
+static real gelu_tanh_slope(real x, const real *p)
+{
+    real v = cubic(x, 1);
+    return (void)p, x < -100 ? -0.0L : logistic(v) * (1 + cubic(x, 3) * logistic(-v));
+}
+
+static real softsign(real x, const real *p)
+{
+    return (void)p, isinf(x) ? copysignl(1, x) : x / (1 + fabsl(x));
+}
+static real softsign_slope(real x, const real *p) { return (void)p, 1 / (1 + fabsl(x)) / (1 + fabsl(x)); }
+
+static real sigmoid(real x, const real *p) { return (void)p, logistic(x); }
+static real sigmoid_slope(real x, const real *p) { return (void)p, logistic_slope(x); }
+static real sigmoid_slope_from_y(real y, const real *p) { return (void)p, y * (1 - y); }
+
+static real hyperbolic(real x, const real *p) { return (void)p, tanhl(x); }
+static real hyperbolic_slope(real x, const real *p) { return (void)p, 4 * logistic_slope(2 * x); }
+static real hyperbolic_slope_from_y(real y, const real *p) { return (void)p, (1 - y) * (1 + y); }
+
+/* The knees are where the kernels and rf_gate have them: quotients rounded to double. */
+static real hardsigmoid(real x, const real *p)
+{
+    real y = fmal(p[0], x, p[1]);
+    return p[0] > 0 && x <= (double)(-p[1] / p[0]) ? 0 : y < 0 ? 0 : y > 1 ? 1 : y;
+}
+static real hardsigmoid_slope(real x, const real *p)
+{
+    real a = (double)(-p[1] / p[0]), b = (double)((1 - p[1]) / p[0]);
+    return p[0] != 0 && x > fminl(a, b) && x < fmaxl(a, b) ? p[0] : 0;
+}
+
+static real hardswish(real x, const real *p)
+{
+    return (void)p, x <= -3 ? -0.0L : x >= 3 ? x : x * (x + 3) / 6;
+}
+static real hardswish_slope(real x, const real *p)
+{
+    return (void)p, x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6;
+}
+
+static real hardtanh(real x, const real *p) { return x < p[0] ? p[0] : x > p[1] ? p[1] : x; }
+static real hardtanh_slope(real x, const real *p) { return x > p[0] && x < p[1]; }
+
+/* clang-format off */
 static const reference references[] = {
-    {"relu", relu, relu_slope, relu_slope, GIVES_G, 1, {0}},
-    {"leaky_relu", leaky, leaky_slope, leaky_slope, GIVES_SLOPE_TIMES_G, 4, {0.01L, 0, 1e-30L, 3.5L}},
-    {"prelu", leaky, leaky_slope, leaky_slope, GIVES_SLOPE_TIMES_G, 4, {0.25L, 0, -1.5L, 1e30L}},
-    {"elu", elu, elu_slope, elu_slope_from_y, GIVES_NAN, 4, {1, 0, 0.3L, 1e10L}},
-    {"selu", selu, selu_slope, selu_slope_from_y, GIVES_NAN, 1, {0}},
-    {"sigmoid", sigmoid, sigmoid_slope, sigmoid_slope_from_y, GIVES_NAN, 1, {0}},
-    {"tanh", hyperbolic, hyperbolic_slope, hyperbolic_slope_from_y, GIVES_NAN, 1, {0}},
+    {"relu", relu, relu_slope, relu_slope, GIVES_G, 0, 1, {{0}}},
+    {"relu6", relu6, relu6_slope, relu6_slope, GIVES_G, 0, 1, {{0}}},
+    {"squared_relu", squared, squared_slope, NULL, GIVES_G, 0, 1, {{0}}},
+    {"leaky_relu", leaky, leaky_slope, leaky_slope, GIVES_SLOPE, 0, 4, {{0.01L}, {0}, {1e-30L}, {3.5L}}},
+    {"prelu", leaky, leaky_slope, leaky_slope, GIVES_SLOPE, 0, 4, {{0.25L}, {0}, {-1.5L}, {1e30L}}},
+    {"thresholded_relu", thresholded, thresholded_slope, NULL, GIVES_G, 0, 3, {{1}, {0}, {-2.5L}}},
+    {"elu", elu, elu_slope, elu_slope_from_y, GIVES_NAN, 0, 4, {{1}, {0}, {0.3L}, {1e10L}}},
+    {"selu", selu, selu_slope, selu_slope_from_y, GIVES_NAN, 0, 1, {{0}}},
+    {"celu", celu, celu_slope, celu_slope_from_y, GIVES_NAN, 0, 4, {{1}, {0}, {0.3L}, {1e10L}}},
+    {"gelu", gelu, gelu_slope, NULL, GIVES_NAN, 1, 1, {{0}}},
+    {"gelu_tanh", gelu_tanh, gelu_tanh_slope, NULL, GIVES_NAN, 1, 1, {{0}}},
+    {"softsign", softsign, softsign_slope, NULL, GIVES_NAN, 0, 1, {{0}}},
+    {"sigmoid", sigmoid, sigmoid_slope, sigmoid_slope_from_y, GIVES_NAN, 0, 1, {{0}}},
+    {"tanh", hyperbolic, hyperbolic_slope, hyperbolic_slope_from_y, GIVES_NAN, 0, 1, {{0}}},
+    {"hardsigmoid", hardsigmoid, hardsigmoid_slope, NULL, GIVES_G, 0, 3,
+     {{1 / 6.0L, 0.5L}, {0.2L, 0.5L}, {-0.3L, 0.1L}}},
+    {"hardswish", hardswish, hardswish_slope, NULL, GIVES_NAN, 1, 1, {{0}}},
+    {"hardtanh", hardtanh, hardtanh_slope, hardtanh_slope, GIVES_G, 0, 3, {{-1, 1}, {0, 6}, {-0.3L, 1e10L}}},
 };
+/* clang-format on */
 
 const reference *reference_of(const char *name)
 {

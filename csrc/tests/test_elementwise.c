@@ -13,13 +13,17 @@ typedef struct {
     rf_activation row;
     rf_dtype dtype;
     ptrdiff_t size;
-    double param[N], x[N], g[N]; /* of dtype; param repeats one number */
+    double params[RF_MAX_PARAMS]; /* all numbers are of dtype */
+    double repeated[RF_MAX_PARAMS][N], x[N], g[N];
 } samples;
 
-static void fill(samples *s, rf_activation row, rf_dtype dtype, long double param)
+static void fill(samples *s, rf_activation row, rf_dtype dtype, const long double *params)
 {
     *s = (samples){.row = row, .dtype = dtype, .size = (ptrdiff_t)dtype_size(dtype)};
-    for (size_t i = 0; i < N; i++) put(dtype, s->param, i, param);
+    for (size_t p = 0; p < RF_MAX_PARAMS; p++) {
+        put(dtype, s->params, p, params[p]);
+        for (size_t i = 0; i < N; i++) put(dtype, s->repeated[p], i, params[p]);
+    }
     sample_inputs(dtype, s->x, N);
     sample_gradients(dtype, s->g, N);
 }
@@ -44,8 +48,8 @@ static const struct {
 static rf_status run(const samples *s, rf_direction direction, size_t n, const char *g, const char *x,
                      char *out)
 {
-    return direction == RF_FORWARD ? rf_forward(s->row, s->dtype, n, x, s->param, out)
-                                   : rf_backward(s->row, s->dtype, n, g, x, s->param, out);
+    return direction == RF_FORWARD ? rf_forward(s->row, s->dtype, n, x, s->params, out)
+                                   : rf_backward(s->row, s->dtype, n, g, x, s->params, out);
 }
 
 static void contiguous(const samples *s, const char *isa, size_t n, const size_t offset[2], size_t mode)
@@ -111,7 +115,7 @@ static void strided(const samples *s, const char *isa, rf_direction direction, p
      alone[n_args] = s->size, n_args++)
     if (direction == RF_BACKWARD) ADD_ARRAY(s->g, strides[which].in[0]);
     ADD_ARRAY(s->x, strides[which].in[1]);
-    if (info->n_params) ADD_ARRAY(s->param, strides[which].param);
+    for (int p = 0; p < info->n_params; p++) ADD_ARRAY(s->repeated[p], strides[which].param);
     int n_in = n_args, n_out = direction == RF_BACKWARD ? info->n_gradients : 1, right = 1, kept = 1;
     for (int k = 0; k < n_out; k++) ADD_ARRAY(NULL, strides[which].out[k]);
 #undef ADD_ARRAY
@@ -140,7 +144,7 @@ static void strided(const samples *s, const char *isa, rf_direction direction, p
 static void the_gradient_of_the_parameter_is_exact(const samples *s, const char *isa)
 {
     static double gx[N], gp[N];
-    char *args[] = {(char *)s->g, (char *)s->x, (char *)s->param, (char *)gx, (char *)gp};
+    char *args[] = {(char *)s->g, (char *)s->x, (char *)s->repeated[0], (char *)gx, (char *)gp};
     const ptrdiff_t steps[] = {s->size, s->size, s->size, s->size, s->size};
     rf_run(s->row, RF_BACKWARD, s->dtype, args, N, steps);
     for (size_t i = 0; i < N; i++) {

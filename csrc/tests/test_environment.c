@@ -25,7 +25,7 @@ typedef struct {
 typedef struct {
     rf_activation row;
     rf_dtype dtype;
-    double x[N], g[N], bias[UNITS], param[1];
+    double x[N], g[N], bias[UNITS], params[RF_MAX_PARAMS];
 } inputs;
 
 /* ---- environments */
@@ -85,13 +85,14 @@ static void call(size_t which, const inputs *in, results *r)
 {
     rf_shape shape = {N / UNITS, UNITS, 1};
     ptrdiff_t size = (ptrdiff_t)dtype_size(in->dtype), step = UNITS * size;
-    const void *param = rf_info(in->row)->n_params ? in->param : NULL;
     switch (which) {
-    case 0: rf_forward(in->row, in->dtype, N, in->x, in->param, r->y); break;
-    case 1: rf_backward(in->row, in->dtype, N, in->g, in->x, in->param, r->gx); break;
+    case 0: rf_forward(in->row, in->dtype, N, in->x, in->params, r->y); break;
+    case 1: rf_backward(in->row, in->dtype, N, in->g, in->x, in->params, r->gx); break;
     case 2: {
-        char *args[] = {(char *)in->x, param ? (char *)in->param : (char *)r->y, (char *)r->y};
-        const ptrdiff_t steps[] = {size, param ? 0 : size, size};
+        char *args[] = {(char *)in->x, (char *)in->params, (char *)in->params + size, NULL};
+        ptrdiff_t steps[] = {size, 0, 0, size};
+        int n_params = rf_info(in->row)->n_params;
+        args[1 + n_params] = (char *)r->y, steps[1 + n_params] = size;
         rf_run(in->row, RF_FORWARD, in->dtype, args, N, steps);
         break;
     }
@@ -104,7 +105,7 @@ static void call(size_t which, const inputs *in, results *r)
                                       .y = r->units_y,
                                       .y_step = step,
                                       .bias = in->bias,
-                                      .param = param,
+                                      .params = {in->params, (const char *)in->params + size},
                                       .counts = {r->active, r->nonfinite, r->max, r->min, r->sum_abs}};
         rf_units_forward(&args);
         break;
@@ -120,7 +121,7 @@ static void call(size_t which, const inputs *in, results *r)
                                        .grad_input = r->units_gz,
                                        .grad_input_step = step,
                                        .bias = in->bias,
-                                       .param = param,
+                                       .params = {in->params, (const char *)in->params + size},
                                        .bias_grad = r->bias_grad,
                                        .counts = {r->nonzero, r->nonfinite}};
         rf_units_backward(&args);
@@ -158,7 +159,8 @@ void test_environment(void)
         FOR_EACH_DTYPE(dtype) {
             static inputs in;
             in = (inputs){.row = row, .dtype = dtype};
-            put(dtype, in.param, 0, reference_of(rf_info(row)->name)->params[0]);
+            for (size_t p = 0; p < RF_MAX_PARAMS; p++)
+                put(dtype, in.params, p, reference_of(rf_info(row)->name)->params[0][p]);
             sample_inputs(dtype, in.x,
                           N); /* overflow, underflow, NaN and inexact results: every flag has a reason */
             sample_gradients(dtype, in.g, N);

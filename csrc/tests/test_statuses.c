@@ -12,12 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OUTER = 4, UNITS = 3, INNER = 2, BLOCK = UNITS * INNER, N = OUTER * BLOCK };
+enum { OUTER = 4, UNITS = 3, INNER = 2, BLOCK = UNITS * INNER, N = OUTER * BLOCK, MASK = N / 8 };
 
 /* Everything that the calls below can reach, so that one comparison shows whether anything was written. */
 static struct arena {
     double before[N], z[N], g[N], out[2 * N], after[N];
     double bias[UNITS], param[UNITS], bias_grad[UNITS], max[UNITS], min[UNITS], sum_abs[UNITS];
+    double weight_grad[UNITS];
+    uint8_t mask[MASK + 1];
     int64_t active[UNITS], nonfinite[UNITS], nonzero[UNITS];
 } m, untouched;
 
@@ -107,8 +109,8 @@ static rf_units_forward_args good_forward(void)
                                    .y = m.out,
                                    .y_step = STEP,
                                    .bias = m.bias,
-                                   .param = m.param,
-                                   .param_per_unit = 1,
+                                   .params = {m.param},
+                                   .param_per_unit = {1},
                                    .counts = {m.active, m.nonfinite, m.max, m.min, m.sum_abs}};
 }
 
@@ -124,8 +126,8 @@ static rf_units_backward_args good_backward(void)
                                     .grad_input = m.out,
                                     .grad_input_step = STEP,
                                     .bias = m.bias,
-                                    .param = m.param,
-                                    .param_per_unit = 1,
+                                    .params = {m.param},
+                                    .param_per_unit = {1},
                                     .bias_grad = m.bias_grad,
                                     .counts = {m.nonzero, m.nonfinite}};
 }
@@ -157,16 +159,17 @@ static rf_units_backward_args good_backward(void)
 
 static void forward_refusals(void)
 {
+    const rf_activation leaky = rf_activation_by_name("leaky_relu");
     refused(rf_units_forward(NULL), RF_EINVAL, "rf_units_forward(NULL)");
     FORWARD(RF_EINVAL, a.activation = -1);
     FORWARD(RF_EINVAL, a.activation = 1000);
     FORWARD(RF_EINVAL, a.dtype = (rf_dtype)RF_N_DTYPES);
-    FORWARD(RF_EINVAL, a.param = NULL);
+    FORWARD(RF_EINVAL, a.params[0] = NULL);
     FORWARD(RF_EINVAL, a.z = NULL);
     FORWARD(RF_EINVAL, a.z = OFF(m.z));
     FORWARD(RF_EINVAL, a.y = OFF(m.out));
     FORWARD(RF_EINVAL, a.bias = OFF(m.bias));
-    FORWARD(RF_EINVAL, a.param = OFF(m.param));
+    FORWARD(RF_EINVAL, a.params[0] = OFF(m.param));
     FORWARD(RF_EINVAL, a.counts.active = OFF(m.active));
     FORWARD(RF_EINVAL, a.counts.nonfinite = OFF(m.nonfinite));
     FORWARD(RF_EINVAL, a.counts.max = OFF(m.max));
@@ -195,19 +198,40 @@ static void forward_refusals(void)
     FORWARD(RF_EOVERLAP, (a.z = m.out + 1, a.z_step = a.y_step = 2 * STEP, a.y = m.out + BLOCK));
     FORWARD(RF_EOVERLAP, (a.z = m.out + BLOCK, a.z_step = 0));
     FORWARD(RF_EOVERLAP, (a.z = m.out + N - 1, a.z_step = 0));
+    FORWARD(RF_EINVAL, (a.activation = rf_activation_by_name("elu"), a.mask = m.mask));
+    FORWARD(RF_EOVERLAP, (a.activation = leaky, a.mask = (uint8_t *)m.z));
+    FORWARD(RF_EOVERLAP, (a.activation = leaky, a.mask = (uint8_t *)(m.out + N) - 1));
+    FORWARD(RF_EOVERLAP, (a.activation = leaky, a.mask = (uint8_t *)m.bias - MASK + 1));
+    FORWARD(RF_EOVERLAP, (a.activation = leaky, a.mask = (uint8_t *)m.param));
     FORWARD(RF_EOVERLAP, a.bias = m.out + 5);
-    FORWARD(RF_EOVERLAP, a.param = m.out + N - 1);
-    FORWARD(RF_EOVERLAP, (a.param = m.out + N - 1, a.param_per_unit = 0));
+    FORWARD(RF_EOVERLAP, a.params[0] = m.out + N - 1);
+    FORWARD(RF_EOVERLAP, (a.params[0] = m.out + N - 1, a.param_per_unit[0] = 0));
 }
 
 static void backward_refusals(void)
 {
+    const rf_activation leaky = rf_activation_by_name("leaky_relu");
     refused(rf_units_backward(NULL), RF_EINVAL, "rf_units_backward(NULL)");
     BACKWARD(RF_EINVAL, a.activation = -1);
     BACKWARD(RF_EINVAL, a.activation = 1000);
     BACKWARD(RF_EINVAL, a.dtype = (rf_dtype)RF_N_DTYPES);
-    BACKWARD(RF_EINVAL, a.param = NULL);
-    BACKWARD(RF_EINVAL, a.source_is_y = 1); /* with a bias */
+    BACKWARD(RF_EINVAL, a.params[0] = NULL);
+    BACKWARD(RF_EINVAL, a.source_kind = RF_FROM_Y); /* with a bias */
+    BACKWARD(RF_EINVAL, (a.source_kind = RF_FROM_Y, a.bias = NULL, a.weight_grad = m.weight_grad));
+    BACKWARD(RF_EINVAL,
+             (a.activation = rf_activation_by_name("silu"), a.source_kind = RF_FROM_Y, a.bias = NULL));
+    BACKWARD(RF_EINVAL, a.source_kind = (rf_source)3);
+    BACKWARD(RF_EINVAL, (a.source_kind = RF_FROM_MASK, a.bias = NULL)); /* prelu has none */
+    BACKWARD(RF_EINVAL, (a.activation = leaky, a.source_kind = RF_FROM_MASK));
+    BACKWARD(RF_EINVAL, (a.activation = leaky, a.weight_grad = m.weight_grad)); /* not learned */
+    BACKWARD(RF_EINVAL, a.weight_grad = OFF(m.weight_grad));
+    BACKWARD(RF_EOVERLAP, a.weight_grad = m.bias_grad);
+    BACKWARD(RF_EOVERLAP, a.weight_grad = m.out);
+    BACKWARD(RF_EOVERLAP, a.weight_grad = m.param);
+    BACKWARD(RF_EOVERLAP, (a.activation = leaky, a.source_kind = RF_FROM_MASK, a.bias = NULL,
+                           a.source = (char *)m.out - 1));
+    BACKWARD(RF_EOVERLAP,
+             (a.activation = leaky, a.source_kind = RF_FROM_MASK, a.bias = NULL, a.source = m.bias_grad));
     BACKWARD(RF_EINVAL, a.grad_output = NULL);
     BACKWARD(RF_EINVAL, a.source = NULL);
     BACKWARD(RF_EINVAL, a.grad_input = NULL);
@@ -215,7 +239,7 @@ static void backward_refusals(void)
     BACKWARD(RF_EINVAL, a.source = OFF(m.z));
     BACKWARD(RF_EINVAL, a.grad_input = OFF(m.out));
     BACKWARD(RF_EINVAL, a.bias = OFF(m.bias));
-    BACKWARD(RF_EINVAL, a.param = OFF(m.param));
+    BACKWARD(RF_EINVAL, a.params[0] = OFF(m.param));
     BACKWARD(RF_EINVAL, a.bias_grad = OFF(m.bias_grad));
     BACKWARD(RF_EINVAL, a.counts.nonzero = OFF(m.nonzero));
     BACKWARD(RF_EINVAL, a.counts.nonfinite = OFF(m.nonfinite));
@@ -234,7 +258,7 @@ static void backward_refusals(void)
     BACKWARD(RF_EOVERLAP, (a.grad_input = m.g, a.grad_output_step = 0));
     BACKWARD(RF_EOVERLAP, (a.grad_input = m.z, a.source = m.z + N - BLOCK, a.source_step = -STEP));
     BACKWARD(RF_EOVERLAP, a.bias = m.out + 1);
-    BACKWARD(RF_EOVERLAP, a.param = m.out + 1);
+    BACKWARD(RF_EOVERLAP, a.params[0] = m.out + 1);
     BACKWARD(RF_EOVERLAP, a.bias_grad = m.out + 1);
     BACKWARD(RF_EOVERLAP, a.bias_grad = m.g + 1);
     BACKWARD(RF_EOVERLAP, a.bias_grad = m.z + N - 1);
@@ -244,8 +268,11 @@ static void backward_refusals(void)
 
 static void odd_but_allowed(void)
 {
+    const rf_activation leaky = rf_activation_by_name("leaky_relu");
     GOOD_FORWARD((void)a);
     GOOD_FORWARD(a.y = NULL);
+    GOOD_FORWARD((a.activation = leaky, a.mask = OFF(m.mask)));
+    GOOD_FORWARD((a.activation = leaky, a.mask = m.mask, a.y = NULL, a.counts = (rf_unit_counts){0}));
     GOOD_FORWARD(a.y = m.z);
     GOOD_FORWARD((a.bias = NULL, a.counts = (rf_unit_counts){0}));
     GOOD_FORWARD(a.z_step = 0);
@@ -262,7 +289,11 @@ static void odd_but_allowed(void)
     GOOD_FORWARD((a.shape.units = 0, a.z = a.y = NULL));
     GOOD_FORWARD((a.shape.inner = 0, a.z = a.y = NULL));
     GOOD_BACKWARD((void)a);
-    GOOD_BACKWARD((a.source_is_y = 1, a.bias = NULL));
+    GOOD_BACKWARD((a.source_kind = RF_FROM_Y, a.bias = NULL));
+    GOOD_BACKWARD(a.weight_grad = m.weight_grad);
+    GOOD_BACKWARD((a.weight_grad = m.bias_grad + 1, a.bias_grad = NULL, a.param_per_unit[0] = 0));
+    GOOD_BACKWARD((a.activation = leaky, a.source_kind = RF_FROM_MASK, a.bias = NULL, a.source = OFF(m.mask),
+                   a.source_step = 1));
     GOOD_BACKWARD(a.grad_input = m.g);
     GOOD_BACKWARD(a.grad_input = m.z);
     GOOD_BACKWARD((a.source = m.g, a.grad_input = m.g));
@@ -296,12 +327,21 @@ static void every_row_describes_itself(void)
         rows++;
         check(rf_activation_by_name(info->name) == row, "%s is not found by its name", info->name);
         check(info->formula && strlen(info->formula) > 0, "%s has no formula", info->name);
-        check(info->n_params == 0 || (info->n_params == 1 && info->param_names[0]),
-              "%s: parameter without a name", info->name);
+        check(info->n_params >= 0 && info->n_params <= RF_MAX_PARAMS, "%s: %d parameters", info->name,
+              info->n_params);
+        double params[RF_MAX_PARAMS];
+        for (int i = 0; i < info->n_params; i++) {
+            check(info->param_names[i] && *info->param_names[i], "%s: parameter without a name", info->name);
+            params[i] = isnan(info->param_defaults[i]) ? 0.25 : info->param_defaults[i];
+        }
         check(info->n_gradients == 1 || (info->n_gradients == 2 && info->n_params == 1),
               "%s: %d gradients, %d parameters", info->name, info->n_gradients, info->n_params);
-        check(isfinite(info->gate_value), "%s: gate at %g", info->name, info->gate_value);
+        double gate = rf_gate(row, params), ceiling = rf_ceiling(row, params);
+        check(isnan(gate) || isnan(ceiling) || gate < ceiling, "%s: gate %g, ceiling %g", info->name, gate,
+              ceiling);
+        check(info->mask != RF_MASK_GATED || !isnan(gate), "%s: a mask without a gate", info->name);
     }
+    check(isnan(rf_gate(-1, NULL)) && isnan(rf_ceiling(rows, NULL)), "an unknown row has a gate");
     check(rows >= 7 && !rf_info(rows) && !rf_info(-1), "%d rows, and then no NULL", rows);
     check(rf_activation_by_name("rectifier") == -1 && rf_activation_by_name(NULL) == -1 &&
               rf_activation_by_name("") == -1,

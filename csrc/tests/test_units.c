@@ -9,17 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Around the limits of units.h: 128 positions to a row of several entries or of one unit, 1024 to a tile. */
+/* Around the limits of units.c: rows below 256 elements share a row of positions, blocks have 1024 or 512. */
 static const rf_shape small_shapes[] = {
-    /* inner 1: below 128 units, several entries to a row; else whole units */
+    /* inner 1 */
     {1, 1, 1},
     {33, 1, 1},
     {300, 1, 1},
     {130, 3, 1},
     {37, 17, 1},
     {32, 64, 1},
-    {3, 127, 1},
     {5, 128, 1},
+    {3, 255, 1},
+    {5, 256, 1},
     {3, 1024, 1},
     {9, 1025, 1},
     {2, 2100, 1},
@@ -30,15 +31,16 @@ static const rf_shape small_shapes[] = {
     {3, 2, 511},
     {2, 3, 1024},
     {1, 1, 97},
-    /* inner large: rows of one unit */
+    /* inner large: runs of one unit */
     {3, 2, 1025},
     {2, 1, 1280},
     {1, 2, 2200},
 };
-/* Several chunks of 2^18 elements, the last one not full. */
+/* Several jobs of 2^18 elements, the last one not full; tiles of 2^14 positions; outputs that stream. */
 static const rf_shape large_shapes[] = {
-    {300001, 1, 1}, {90001, 3, 1},  {8229, 64, 1},  {600, 500, 1},
-    {300, 300, 3},  {3, 1, 300000}, {350, 2, 1025},
+    {300001, 1, 1}, {90001, 3, 1},   {8229, 64, 1},   {600, 500, 1},  {300, 300, 3},
+    {3, 1, 300000}, {350, 2, 1025},  {2, 3, 300001},  {19, 20001, 1}, {17, 7001, 5},
+    {4100, 256, 1}, {1200, 1000, 1}, {1, 2, 1 << 19},
 };
 
 enum layout { CONTIGUOUS, PADDED, BACKWARDS, SIDE_BY_SIDE, IN_PLACE, IN_PLACE_OF_SOURCE, REPEATED };
@@ -47,20 +49,33 @@ static const char *const layout_names[] = {"contiguous",        "padded",   "bac
                                            "one entry repeated"};
 
 /* What a pass can find out about each unit. */
-enum total { ACTIVE, NONFINITE, MAX, MIN, SUM_ABS, BIAS_GRAD, NONZERO, NONFINITE_GRADS, N_TOTALS };
+enum total {
+    ACTIVE,
+    NONFINITE,
+    MAX,
+    MIN,
+    SUM_ABS,
+    BIAS_GRAD,
+    WEIGHT_GRAD,
+    NONZERO,
+    NONFINITE_GRADS,
+    N_TOTALS
+};
 enum { USUAL = 1 << ACTIVE | 1 << NONFINITE | 1 << MAX, ALL = (1 << N_TOTALS) - 1 };
 
 static const struct wishes {
-    int bias, param_per_unit, output;
+    int bias, param_per_unit, output, mask;
     unsigned totals; /* bits 1 << total */
 } wishes[] = {
-    {1, 1, 1, USUAL | 1 << BIAS_GRAD | 1 << NONZERO},
-    {1, 0, 1, 0},
-    {0, 0, 1, 1 << ACTIVE | 1 << BIAS_GRAD},
-    {0, 1, 1, 1 << MAX | 1 << NONFINITE_GRADS},
-    {1, 0, 0, ALL},
-    {0, 1, 1, 1 << MIN | 1 << NONZERO},
-    {1, 1, 1, 1 << SUM_ABS | 1 << NONFINITE | 1 << BIAS_GRAD | 1 << NONFINITE_GRADS},
+    {1, 1, 1, 1, USUAL | 1 << BIAS_GRAD | 1 << NONZERO},
+    {1, 0, 1, 0, 0},
+    {0, 0, 1, 0, 1 << ACTIVE | 1 << BIAS_GRAD | 1 << WEIGHT_GRAD},
+    {0, 1, 1, 1, 1 << MAX | 1 << NONFINITE_GRADS},
+    {1, 0, 0, 1, ALL},
+    {0, 1, 1, 0, 1 << MIN | 1 << NONZERO | 1 << WEIGHT_GRAD},
+    {0, 0, 1, 1, 0},
+    {1, 1, 1, 0, 1 << SUM_ABS | 1 << NONFINITE | 1 << BIAS_GRAD | 1 << NONFINITE_GRADS},
+    {0, 0, 1, 0, 0},
 };
 
 /* ---- a case: arrays in C order, and what a plain loop makes of them */
@@ -72,7 +87,8 @@ typedef struct {
     rf_shape shape;
     const struct wishes *wish;
     size_t block, n;                                     /* elements of an outer entry, and in all */
-    buffer z, g, bias, param, y, gz;                     /* as a caller has them */
+    buffer z, g, bias, params[RF_MAX_PARAMS], y, gz;     /* as a caller has them */
+    buffer mask;                                         /* bytes; empty where the row has none */
     double (*totals)[N_TOTALS], (*magnitudes)[N_TOTALS]; /* per unit; of sums, the sum of magnitudes */
 } unit_case;
 
@@ -92,42 +108,73 @@ static void fill_inputs(unit_case *c, int repeated)
     }
     for (size_t u = 0; u < c->shape.units; u++) {
         put(c->dtype, c->bias.data, u, c->wish->bias ? (long double)(u % 7) / 3 - 1 : -0.0L);
-        put(c->dtype, c->param.data, u, c->wish->param_per_unit ? 0.125L * (u % 5 + 1) : ref->params[0]);
+        for (size_t k = 0; k < RF_MAX_PARAMS; k++)
+            put(c->dtype, c->params[k].data, u,
+                c->wish->param_per_unit ? 0.125L * (u % 5 + 1) + (long double)k : ref->params[0][k]);
     }
 }
 
 /* The elementwise loops, which have tests of their own, of v = z + bias. */
-static void fill_outputs(unit_case *c, buffer *v)
+static void fill_outputs(unit_case *c, buffer *v, buffer *grad_weight)
 {
     const rf_activation_info *info = rf_info(c->row);
-    buffer params = make_buffer(c->dtype, c->n, 0), grad_param = make_buffer(c->dtype, c->n, 0);
+    buffer params[RF_MAX_PARAMS];
     for (size_t i = 0; i < c->n; i++) {
         size_t u = unit_of(c, i);
         if (c->dtype == RF_FLOAT32)
             ((float *)v->data)[i] = ((float *)c->z.data)[i] + ((float *)c->bias.data)[u];
         else
             ((double *)v->data)[i] = ((double *)c->z.data)[i] + ((double *)c->bias.data)[u];
-        put(c->dtype, params.data, i, get(c->dtype, c->param.data, u));
     }
+    char *forward[2 + RF_MAX_PARAMS] = {v->data}, *backward[4 + RF_MAX_PARAMS] = {c->g.data, v->data};
+    for (int k = 0; k < RF_MAX_PARAMS; k++) {
+        params[k] = make_buffer(c->dtype, c->n, 0);
+        for (size_t i = 0; i < c->n; i++)
+            put(c->dtype, params[k].data, i, get(c->dtype, c->params[k].data, unit_of(c, i)));
+        if (k < info->n_params) forward[1 + k] = backward[2 + k] = params[k].data;
+    }
+    forward[1 + info->n_params] = c->y.data;
+    backward[2 + info->n_params] = c->gz.data;
+    backward[3 + info->n_params] = grad_weight->data;
     ptrdiff_t size = (ptrdiff_t)dtype_size(c->dtype);
-    const ptrdiff_t steps[] = {size, size, size, size, size};
-    char *forward[] = {v->data, params.data, c->y.data};
-    char *backward[] = {c->g.data, v->data, params.data, c->gz.data, grad_param.data};
-    if (!info->n_params) forward[1] = c->y.data, backward[2] = c->gz.data;
+    const ptrdiff_t steps[] = {size, size, size, size, size, size};
     rf_run(c->row, RF_FORWARD, c->dtype, forward, (ptrdiff_t)c->n, steps);
     rf_run(c->row, RF_BACKWARD, c->dtype, backward, (ptrdiff_t)c->n, steps);
-    free_buffer(&params);
-    free_buffer(&grad_param);
+    for (int k = 0; k < RF_MAX_PARAMS; k++) free_buffer(&params[k]);
 }
 
-static void fill_totals(unit_case *c, const buffer *v)
+/* Gate and ceiling of the unit of element i; gate 0 where there is none. */
+static void edges_of(const unit_case *c, size_t i, double *gate, double *ceiling)
+{
+    double params[RF_MAX_PARAMS];
+    for (int k = 0; k < RF_MAX_PARAMS; k++)
+        params[k] = (double)get(c->dtype, c->params[k].data, unit_of(c, i));
+    *gate = (double)rounded(c->dtype, rf_gate(c->row, params));
+    *ceiling = (double)rounded(c->dtype, rf_ceiling(c->row, params));
+    if (isnan(*gate)) *gate = 0;
+}
+
+static void fill_mask(unit_case *c, const buffer *v)
+{
+    const rf_mask kind = rf_info(c->row)->mask;
+    for (size_t i = 0; i < c->n && kind != RF_MASK_NONE; i++) {
+        double gate, ceiling, x = (double)get(c->dtype, v->data, i);
+        edges_of(c, i, &gate, &ceiling);
+        int passes = kind == RF_MASK_SLOPE ? x > 0 : !(x <= gate) && !(x >= ceiling);
+        c->mask.data[i / 8] = (char)(c->mask.data[i / 8] | passes << (i % 8));
+    }
+}
+
+static void fill_totals(unit_case *c, const buffer *v, const buffer *grad_weight)
 {
     for (size_t u = 0; u < c->shape.units; u++) c->totals[u][MAX] = -INFINITY, c->totals[u][MIN] = INFINITY;
     for (size_t i = 0; i < c->n; i++) {
         double *t = c->totals[unit_of(c, i)], *magnitude = c->magnitudes[unit_of(c, i)];
         double x = (double)get(c->dtype, v->data, i), y = (double)get(c->dtype, c->y.data, i);
-        double gz = (double)get(c->dtype, c->gz.data, i);
-        t[ACTIVE] += x > 0;
+        double gz = (double)get(c->dtype, c->gz.data, i), gw = (double)get(c->dtype, grad_weight->data, i);
+        double gate, ceiling;
+        edges_of(c, i, &gate, &ceiling);
+        t[ACTIVE] += x > gate;
         t[NONFINITE] += !isfinite(x);
         t[MAX] = fmax(t[MAX], x);
         t[MIN] = fmin(t[MIN], x);
@@ -135,9 +182,19 @@ static void fill_totals(unit_case *c, const buffer *v)
         t[BIAS_GRAD] += gz;
         t[NONZERO] += gz != 0;
         t[NONFINITE_GRADS] += !isfinite(gz);
+        t[WEIGHT_GRAD] += gw;
         magnitude[BIAS_GRAD] += fabs(gz);
+        magnitude[WEIGHT_GRAD] += fabs(gw);
         magnitude[SUM_ABS] = t[SUM_ABS];
     }
+}
+
+static buffer make_bytes(size_t n)
+{
+    buffer b = make_buffer(RF_FLOAT32, (n + 3) / 4, 0);
+    b.bytes = n;
+    memset(b.data + n, b.memory[0], 4 * ((n + 3) / 4) - n); /* canaries, too */
+    return b;
 }
 
 static unit_case make_case(const char *isa, rf_activation row, rf_dtype dtype, rf_shape shape,
@@ -149,20 +206,23 @@ static unit_case make_case(const char *isa, rf_activation row, rf_dtype dtype, r
     buffer *arrays[] = {&c.z, &c.g, &c.y, &c.gz};
     for (size_t i = 0; i < LENGTH_OF(arrays); i++) *arrays[i] = make_buffer(dtype, c.n, 0);
     c.bias = make_buffer(dtype, shape.units, 1);
-    c.param = make_buffer(dtype, shape.units, 1);
+    for (int k = 0; k < RF_MAX_PARAMS; k++) c.params[k] = make_buffer(dtype, shape.units, 1);
+    c.mask = make_bytes((c.n + 7) / 8);
     c.totals = calloc(shape.units, sizeof *c.totals);
     c.magnitudes = calloc(shape.units, sizeof *c.magnitudes);
-    buffer v = make_buffer(dtype, c.n, 0);
+    buffer v = make_buffer(dtype, c.n, 0), grad_weight = make_buffer(dtype, c.n, 0);
     fill_inputs(&c, repeated);
-    fill_outputs(&c, &v);
-    fill_totals(&c, &v);
+    fill_outputs(&c, &v, &grad_weight);
+    fill_mask(&c, &v);
+    fill_totals(&c, &v, &grad_weight);
     free_buffer(&v);
+    free_buffer(&grad_weight);
     return c;
 }
 
 static void free_case(unit_case *c)
 {
-    buffer *arrays[] = {&c->z, &c->g, &c->bias, &c->param, &c->y, &c->gz};
+    buffer *arrays[] = {&c->z, &c->g, &c->bias, &c->params[0], &c->params[1], &c->y, &c->gz, &c->mask};
     for (size_t i = 0; i < LENGTH_OF(arrays); i++) free_buffer(arrays[i]);
     free(c->totals);
     free(c->magnitudes);
@@ -263,7 +323,7 @@ static int right_total(const unit_case *c, enum total t, size_t u, const buffer 
     if (t == MAX) return got == fmax(before, found);
     if (t == MIN) return got == fmin(before, found);
     if (is_count(t)) return got == before + found;
-    double want = t == BIAS_GRAD ? found : before + found; /* bias_grad is overwritten */
+    double want = t == BIAS_GRAD || t == WEIGHT_GRAD ? found : before + found; /* gradients are overwritten */
     if (!isfinite(want)) return isnan(want) ? isnan(got) : got == want;
     /* another order of adding up, in float64 */
     return fabs(got - want) <= (5 + c->magnitudes[u][t]) * (double)c->n * DBL_EPSILON;
@@ -278,13 +338,21 @@ static const char *describe(const unit_case *c, enum layout layout)
     return text;
 }
 
+/* Only a learned parameter has a gradient; here it is one number a unit, as the parameter must be then. */
+static int is_wanted(const unit_case *c, enum total t)
+{
+    if (t == WEIGHT_GRAD && (rf_info(c->row)->n_gradients < 2 || !c->wish->param_per_unit)) return 0;
+    return c->wish->totals >> t & 1;
+}
+
 static void check_totals(const unit_case *c, enum layout layout, buffer *totals, enum total from,
                          enum total to)
 {
-    static const char *const names[] = {"active",  "nonfinite", "max",     "min",
-                                        "sum_abs", "bias_grad", "nonzero", "nonfinite gradients"};
+    static const char *const names[] = {"active",      "nonfinite", "max",
+                                        "min",         "sum_abs",   "bias_grad",
+                                        "weight_grad", "nonzero",   "nonfinite gradients"};
     for (enum total t = ACTIVE; t < N_TOTALS; t++) {
-        int wanted = c->wish->totals >> t & 1 && t >= from && t <= to;
+        int wanted = is_wanted(c, t) && t >= from && t <= to;
         size_t u = 0;
         while (u < c->shape.units && right_total(c, t, u, &totals[t], wanted)) u++;
         check(u == c->shape.units && canaries_alive(&totals[t]), "%s: %s of unit %zu is wrong",
@@ -297,7 +365,7 @@ static void check_totals(const unit_case *c, enum layout layout, buffer *totals,
 
 static void *if_wanted(const unit_case *c, buffer *totals, enum total t)
 {
-    return c->wish->totals >> t & 1 ? totals[t].data : NULL;
+    return is_wanted(c, t) ? totals[t].data : NULL;
 }
 
 static void forward_is_the_plain_loop(const unit_case *c, enum layout layout)
@@ -316,13 +384,20 @@ static void forward_is_the_plain_loop(const unit_case *c, enum layout layout)
         .y = c->wish->output ? a.at[1].first : NULL,
         .y_step = a.at[1].step,
         .bias = c->wish->bias ? c->bias.data : NULL,
-        .param = rf_info(c->row)->n_params ? c->param.data : NULL,
-        .param_per_unit = c->wish->param_per_unit,
+        .params = {c->params[0].data, c->params[1].data},
+        .param_per_unit = {c->wish->param_per_unit, c->wish->param_per_unit},
         .counts = {if_wanted(c, totals, ACTIVE), if_wanted(c, totals, NONFINITE), if_wanted(c, totals, MAX),
                    if_wanted(c, totals, MIN), if_wanted(c, totals, SUM_ABS)},
     };
+    buffer mask = make_bytes((c->n + 7) / 8);
+    memset(mask.data, 0x5a, mask.bytes);
+    if (c->wish->mask && rf_info(c->row)->mask != RF_MASK_NONE) args.mask = (uint8_t *)mask.data;
     rf_status status = rf_units_forward(&args);
     int right = only_the_output_changed(c, &a, &before, a.at[1], c->wish->output ? c->y.data : NULL);
+    check(!args.mask || memcmp(mask.data, c->mask.data, mask.bytes) == 0, "%s: wrong mask",
+          describe(c, layout));
+    check(canaries_alive(&mask), "%s: wrote beside the mask", describe(c, layout));
+    free_buffer(&mask);
     check(status == RF_OK && right, "%s: forward, status %d, wrong output", describe(c, layout), (int)status);
     check_totals(c, layout, totals, ACTIVE, SUM_ABS);
     free_buffer(&a.memory);
@@ -347,9 +422,10 @@ static void backward_is_the_plain_loop(const unit_case *c, enum layout layout)
         .grad_input = a.at[2].first,
         .grad_input_step = a.at[2].step,
         .bias = c->wish->bias ? c->bias.data : NULL,
-        .param = rf_info(c->row)->n_params ? c->param.data : NULL,
-        .param_per_unit = c->wish->param_per_unit,
+        .params = {c->params[0].data, c->params[1].data},
+        .param_per_unit = {c->wish->param_per_unit, c->wish->param_per_unit},
         .bias_grad = if_wanted(c, totals, BIAS_GRAD),
+        .weight_grad = if_wanted(c, totals, WEIGHT_GRAD),
         .counts = {if_wanted(c, totals, NONZERO), if_wanted(c, totals, NONFINITE_GRADS)},
     };
     rf_status status = rf_units_backward(&args);
@@ -360,6 +436,42 @@ static void backward_is_the_plain_loop(const unit_case *c, enum layout layout)
     free_buffer(&a.memory);
 }
 
+/* From the mask of the forward pass: the bits that x gives, and the same sums. */
+static void backward_from_the_mask_is_the_plain_loop(const unit_case *c, enum layout layout)
+{
+    if (rf_info(c->row)->mask == RF_MASK_NONE) return;
+    buffer totals[N_TOTALS];
+    make_totals(totals, c->shape.units);
+    arrangement a = arrange(c, layout, 2);
+    copy_blocks(c, a.at[0], c->g.data);
+    buffer before = copy_of(c, &a.memory);
+    rf_units_backward_args args = {
+        .activation = c->row,
+        .dtype = c->dtype,
+        .shape = c->shape,
+        .grad_output = a.at[0].first,
+        .grad_output_step = a.at[0].step,
+        .source = c->mask.data,
+        .source_kind = RF_FROM_MASK,
+        .grad_input = a.at[1].first,
+        .grad_input_step = a.at[1].step,
+        .params = {c->params[0].data, c->params[1].data},
+        .param_per_unit = {c->wish->param_per_unit, c->wish->param_per_unit},
+        .bias_grad = if_wanted(c, totals, BIAS_GRAD),
+        .counts = {if_wanted(c, totals, NONZERO), if_wanted(c, totals, NONFINITE_GRADS)},
+    };
+    struct wishes wish = *c->wish;
+    wish.totals &= ~(1u << WEIGHT_GRAD);
+    unit_case without = *c;
+    without.wish = &wish;
+    rf_status status = rf_units_backward(&args);
+    int right = only_the_output_changed(c, &a, &before, a.at[1], c->gz.data);
+    check(status == RF_OK && right, "%s: backward from a mask, status %d, wrong output", describe(c, layout),
+          (int)status);
+    check_totals(&without, layout, totals, BIAS_GRAD, NONFINITE_GRADS);
+    free_buffer(&a.memory);
+}
+
 /* In the layouts [from, to]. */
 static void passes_are_the_plain_loop(const char *isa, rf_activation row, rf_dtype dtype, rf_shape shape,
                                       size_t wish, enum layout from, enum layout to)
@@ -367,6 +479,7 @@ static void passes_are_the_plain_loop(const char *isa, rf_activation row, rf_dty
     unit_case c = make_case(isa, row, dtype, shape, &wishes[wish % LENGTH_OF(wishes)], from == REPEATED);
     for (enum layout layout = from; layout <= to; layout++) {
         if (layout != IN_PLACE_OF_SOURCE) forward_is_the_plain_loop(&c, layout);
+        if (layout != IN_PLACE_OF_SOURCE) backward_from_the_mask_is_the_plain_loop(&c, layout);
         backward_is_the_plain_loop(&c, layout);
     }
     free_case(&c);
@@ -377,6 +490,7 @@ static void passes_are_the_plain_loop(const char *isa, rf_activation row, rf_dty
 static void backward_from_y_is_accurate(const char *isa, rf_activation row, rf_dtype dtype, rf_shape shape)
 {
     const reference *ref = reference_of(rf_info(row)->name);
+    if (!rf_info(row)->from_y) return;
     unit_case c = make_case(isa, row, dtype, shape, &wishes[1], 0);
     buffer gz = make_buffer(dtype, c.n, 1);
     ptrdiff_t step = (ptrdiff_t)(c.block * dtype_size(dtype));
@@ -387,16 +501,16 @@ static void backward_from_y_is_accurate(const char *isa, rf_activation row, rf_d
                                    .grad_output_step = step,
                                    .source = c.y.data,
                                    .source_step = step,
-                                   .source_is_y = 1,
+                                   .source_kind = RF_FROM_Y,
                                    .grad_input = gz.data,
                                    .grad_input_step = step,
-                                   .param = rf_info(row)->n_params ? c.param.data : NULL};
+                                   .params = {c.params[0].data, c.params[1].data}};
     check(rf_units_backward(&args) == RF_OK, "%s %s: refused y", isa, ref->name);
     long double most = 0, epsilon = dtype == RF_FLOAT32 ? FLT_EPSILON : DBL_EPSILON;
     for (size_t i = 0; i < c.n; i++) {
         long double y = get(dtype, c.y.data, i), g = get(dtype, c.g.data, i);
-        long double want = g * ref->slope_from_y(y, get(dtype, c.param.data, 0)),
-                    got = get(dtype, gz.data, i);
+        const long double params[] = {get(dtype, c.params[0].data, 0), get(dtype, c.params[1].data, 0)};
+        long double want = g * ref->slope_from_y(y, params), got = get(dtype, gz.data, i);
         /* y + alpha has no relative accuracy far left: there the error is one of g */
         if (fabsl(got - want) <= 2 * epsilon * fabsl(g)) continue;
         long double error = ulp_error(dtype, got, isnan(y) && ref->at_nan == GIVES_G ? g : want);
@@ -408,51 +522,182 @@ static void backward_from_y_is_accurate(const char *isa, rf_activation row, rf_d
     free_case(&c);
 }
 
-/* ---- reductions do not depend on the instruction set */
+/* ---- reductions do not depend on the instruction set or on the number of threads */
+
+enum { N_SUMS = 3 };
+
+static void reduce(const unit_case *c, buffer *sums)
+{
+    for (int k = 0; k < N_SUMS; k++) sums[k] = make_buffer(RF_FLOAT64, c->shape.units, 0);
+    ptrdiff_t step = (ptrdiff_t)(c->block * dtype_size(c->dtype));
+    rf_units_forward_args forward = {.activation = c->row,
+                                     .dtype = c->dtype,
+                                     .shape = c->shape,
+                                     .z = c->z.data,
+                                     .z_step = step,
+                                     .params = {c->params[0].data, c->params[1].data},
+                                     .counts = {.sum_abs = (double *)sums[0].data}};
+    int learned = rf_info(c->row)->n_gradients > 1;
+    rf_units_backward_args backward = {.activation = c->row,
+                                       .dtype = c->dtype,
+                                       .shape = c->shape,
+                                       .grad_output = c->g.data,
+                                       .grad_output_step = step,
+                                       .source = c->z.data,
+                                       .source_step = step,
+                                       .grad_input = c->gz.data,
+                                       .grad_input_step = step,
+                                       .params = {c->params[0].data, c->params[1].data},
+                                       .param_per_unit = {learned, 0},
+                                       .bias_grad = (double *)sums[1].data,
+                                       .weight_grad = learned ? (double *)sums[2].data : NULL};
+    check(rf_units_forward(&forward) == RF_OK && rf_units_backward(&backward) == RF_OK, "%s refused",
+          rf_info(c->row)->name);
+}
+
+static void same_sums(const unit_case *c, const char *how, buffer *sums, buffer *first)
+{
+    static const char *const names[] = {"sum_abs", "bias_grad", "weight_grad"};
+    for (int k = 0; k < N_SUMS; k++)
+        check(first_difference(RF_FLOAT64, sums[k].data, first[k].data, c->shape.units) == c->shape.units,
+              "%s: %s of %s %s (%zu, %zu, %zu) differs", how, names[k], rf_info(c->row)->name,
+              dtype_name(c->dtype), c->shape.outer, c->shape.units, c->shape.inner);
+}
 
 static void fma_instruction_sets_add_up_alike(rf_activation row, rf_dtype dtype, rf_shape shape)
 {
-    const char *other = NULL;
-    buffer first[2];
+    int begun = 0;
+    buffer first[N_SUMS], sums[N_SUMS];
     FOR_EACH_ISA(isa) {
         if (!has_fma(isa)) continue;
         unit_case c = make_case(isa, row, dtype, shape, &wishes[0], 0);
-        buffer sums[2] = {make_buffer(RF_FLOAT64, shape.units, 0), make_buffer(RF_FLOAT64, shape.units, 0)};
-        ptrdiff_t step = (ptrdiff_t)(c.block * dtype_size(dtype));
-        const void *param = rf_info(row)->n_params ? c.param.data : NULL;
-        rf_units_forward_args forward = {.activation = row,
-                                         .dtype = dtype,
-                                         .shape = shape,
-                                         .z = c.z.data,
-                                         .z_step = step,
-                                         .param = param,
-                                         .counts = {.sum_abs = (double *)sums[0].data}};
-        rf_units_backward_args backward = {.activation = row,
-                                           .dtype = dtype,
-                                           .shape = shape,
-                                           .grad_output = c.g.data,
-                                           .grad_output_step = step,
-                                           .source = c.z.data,
-                                           .source_step = step,
-                                           .grad_input = c.gz.data,
-                                           .grad_input_step = step,
-                                           .param = param,
-                                           .bias_grad = (double *)sums[1].data};
-        rf_units_forward(&forward);
-        rf_units_backward(&backward);
-        for (int k = 0; k < 2; k++) {
-            if (other)
-                check(first_difference(RF_FLOAT64, sums[k].data, first[k].data, shape.units) == shape.units,
-                      "%s and %s add up %s of %s %s (%zu, %zu, %zu) differently", isa, other,
-                      k ? "bias_grad" : "sum_abs", rf_info(row)->name, dtype_name(dtype), shape.outer,
-                      shape.units, shape.inner);
-            if (other) free_buffer(&first[k]);
-            first[k] = sums[k];
-        }
-        other = isa;
+        reduce(&c, begun ? sums : first);
+        if (begun) same_sums(&c, isa, sums, first);
+        for (int k = 0; k < N_SUMS && begun; k++) free_buffer(&sums[k]);
+        begun = 1;
         free_case(&c);
     }
-    for (int k = 0; k < 2 && other; k++) free_buffer(&first[k]);
+    for (int k = 0; k < N_SUMS && begun; k++) free_buffer(&first[k]);
+}
+
+static void threads_add_up_alike(rf_activation row, rf_dtype dtype, rf_shape shape)
+{
+    const int before = rf_get_num_threads();
+    unit_case c = make_case(rf_isa_active(), row, dtype, shape, &wishes[0], 0);
+    buffer first[N_SUMS], sums[N_SUMS];
+    rf_set_num_threads(1);
+    reduce(&c, first);
+    for (int threads = 2; threads <= 7; threads += threads == 3 ? 4 : 1) {
+        char how[32];
+        snprintf(how, sizeof how, "%d threads", threads);
+        rf_set_num_threads(threads);
+        reduce(&c, sums);
+        same_sums(&c, how, sums, first);
+        for (int k = 0; k < N_SUMS; k++) free_buffer(&sums[k]);
+    }
+    rf_set_num_threads(before);
+    for (int k = 0; k < N_SUMS; k++) free_buffer(&first[k]);
+    free_case(&c);
+}
+
+/* One weight for all units has one gradient: the sum over units. */
+static void one_weight_has_one_gradient(void)
+{
+    float z[6] = {-1, 2, -3, -4, 5, -6}, g[6] = {1, 1, 2, 2, 3, 3}, gz[6], weight = 0.5f;
+    double sum[2] = {9, 9};
+    rf_units_backward_args a = {.activation = rf_activation_by_name("prelu"),
+                                .shape = {2, 3, 1},
+                                .grad_output = g,
+                                .grad_output_step = 12,
+                                .source = z,
+                                .source_step = 12,
+                                .grad_input = gz,
+                                .grad_input_step = 12,
+                                .params = {&weight},
+                                .weight_grad = sum};
+    check(rf_units_backward(&a) == RF_OK && sum[0] == -1 - 6 - 8 - 18 && sum[1] == 9,
+          "the gradient of one weight is %g", sum[0]);
+}
+
+/* ---- halves: the float pass over the same numbers, rounded once */
+
+static void halves_are_the_float_pass(const char *isa, rf_activation row, rf_dtype half, rf_shape shape,
+                                      size_t wish)
+{
+    unit_case c = make_case(isa, row, RF_FLOAT32, shape, &wishes[wish % LENGTH_OF(wishes)], 0);
+    const rf_half *convert = &rf_active_kernels()->halves[half - RF_N_COMPUTED];
+    buffer *floats[] = {&c.z, &c.g, &c.bias, &c.params[0], &c.params[1], &c.y, &c.gz},
+           halves[LENGTH_OF(floats)];
+    for (size_t k = 0; k < LENGTH_OF(floats); k++) {
+        ptrdiff_t n = (ptrdiff_t)(floats[k]->bytes / sizeof(float));
+        halves[k] = make_bytes((size_t)n * 2);
+        convert->narrow((uint16_t *)halves[k].data, (float *)floats[k]->data, n);
+        convert->widen((float *)floats[k]->data, (uint16_t *)halves[k].data, n);
+    }
+    buffer totals[2][N_TOTALS], masks[2] = {make_bytes(c.mask.bytes), make_bytes(c.mask.bytes)};
+    const int n_params = rf_info(row)->n_params, masked = rf_info(row)->mask != RF_MASK_NONE;
+    for (int is_half = 0; is_half < 2; is_half++) {
+        buffer *t = totals[is_half];
+        make_totals(t, shape.units);
+        char *at[LENGTH_OF(floats)];
+        for (size_t k = 0; k < LENGTH_OF(floats); k++) at[k] = is_half ? halves[k].data : floats[k]->data;
+        ptrdiff_t step = (ptrdiff_t)(c.block * (is_half ? 2 : 4));
+        rf_dtype dtype = is_half ? half : RF_FLOAT32;
+        rf_units_forward_args forward = {
+            .activation = row,
+            .dtype = dtype,
+            .shape = shape,
+            .z = at[0],
+            .z_step = step,
+            .y = at[5],
+            .y_step = step,
+            .bias = c.wish->bias ? at[2] : NULL,
+            .params = {n_params > 0 ? at[3] : NULL, n_params > 1 ? at[4] : NULL},
+            .param_per_unit = {c.wish->param_per_unit, c.wish->param_per_unit},
+            .counts = {if_wanted(&c, t, ACTIVE), if_wanted(&c, t, NONFINITE), if_wanted(&c, t, MAX),
+                       if_wanted(&c, t, MIN), if_wanted(&c, t, SUM_ABS)},
+            .mask = masked ? (uint8_t *)masks[is_half].data : NULL,
+        };
+        rf_units_backward_args backward = {
+            .activation = row,
+            .dtype = dtype,
+            .shape = shape,
+            .grad_output = at[1],
+            .grad_output_step = step,
+            .source = at[0],
+            .source_step = step,
+            .grad_input = at[6],
+            .grad_input_step = step,
+            .bias = forward.bias,
+            .params = {forward.params[0], forward.params[1]},
+            .param_per_unit = {c.wish->param_per_unit, c.wish->param_per_unit},
+            .bias_grad = if_wanted(&c, t, BIAS_GRAD),
+            .weight_grad = if_wanted(&c, t, WEIGHT_GRAD),
+            .counts = {if_wanted(&c, t, NONZERO), if_wanted(&c, t, NONFINITE_GRADS)},
+        };
+        check(rf_units_forward(&forward) == RF_OK && rf_units_backward(&backward) == RF_OK,
+              "%s: refused halves", describe(&c, CONTIGUOUS));
+    }
+    for (size_t k = 5; k < LENGTH_OF(floats); k++) {
+        buffer want = make_bytes(c.n * 2);
+        convert->narrow((uint16_t *)want.data, (float *)floats[k]->data, (ptrdiff_t)c.n);
+        check(memcmp(want.data, halves[k].data, c.n * 2) == 0 && canaries_alive(&halves[k]),
+              "%s: %s of %s differs", describe(&c, CONTIGUOUS), k == 5 ? "forward" : "backward",
+              dtype_name(half));
+        free_buffer(&want);
+    }
+    check(memcmp(masks[0].data, masks[1].data, c.mask.bytes) == 0, "%s: mask of %s differs",
+          describe(&c, CONTIGUOUS), dtype_name(half));
+    for (enum total t = ACTIVE; t < N_TOTALS; t++) {
+        check(memcmp(totals[0][t].data, totals[1][t].data, totals[0][t].bytes) == 0,
+              "%s: total %d of %s differs", describe(&c, CONTIGUOUS), (int)t, dtype_name(half));
+        free_buffer(&totals[0][t]);
+        free_buffer(&totals[1][t]);
+    }
+    for (size_t k = 0; k < LENGTH_OF(floats); k++) free_buffer(&halves[k]);
+    free_buffer(&masks[0]);
+    free_buffer(&masks[1]);
+    free_case(&c);
 }
 
 void test_units(void)
@@ -473,12 +718,19 @@ void test_units(void)
             for (size_t s = 0; s < LENGTH_OF(small_shapes); s++)
                 fma_instruction_sets_add_up_alike(row, dtype, small_shapes[s]);
         }
-    /* chunks do not depend on the row: a cheap one with a parameter */
-    rf_activation row = rf_activation_by_name("prelu");
+    FOR_EACH_ROW(row)
+        FOR_EACH_ISA(isa)
+            for (size_t s = 0; s < LENGTH_OF(small_shapes); s++)
+                halves_are_the_float_pass(isa, row, s % 2 ? RF_FLOAT16 : RF_BFLOAT16, small_shapes[s],
+                                          (size_t)row + s);
+    /* jobs do not depend on the row: cheap ones, one with a weight and one with a mask */
+    const rf_activation rows[] = {rf_activation_by_name("prelu"), rf_activation_by_name("leaky_relu")};
     for (size_t s = 0; s < LENGTH_OF(large_shapes); s++)
         FOR_EACH_DTYPE(dtype) {
             FOR_EACH_ISA(isa)
-                passes_are_the_plain_loop(isa, row, dtype, large_shapes[s], s, CONTIGUOUS, IN_PLACE);
-            fma_instruction_sets_add_up_alike(row, dtype, large_shapes[s]);
+                passes_are_the_plain_loop(isa, rows[s % 2], dtype, large_shapes[s], s, CONTIGUOUS, IN_PLACE);
+            fma_instruction_sets_add_up_alike(rows[0], dtype, large_shapes[s]);
+            threads_add_up_alike(rows[0], dtype, large_shapes[s]);
         }
+    one_weight_has_one_gradient();
 }

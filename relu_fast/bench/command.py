@@ -1,106 +1,63 @@
-"""``relu-fast bench``: one table and the bars, measured in one run."""
+"""``relu-fast bench``: the bars; with ``--full`` the whole table; measured in one run."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from ..info import lack_of_memory
 from ..report.files import write_atomically
-from .bars import BARS, measure
+from .bar_list import MEANS, bars
+from .bars import Bar, geometric_means, measure
 from .machine import describe, one_thread
-from .output import Measurement, print_bars, print_table, size_name, to_json
-from .timing import MIN_ROUNDS, interleaved
-from .works import COPY, UNITS, arrays, sampler, works
+from .output import HOW_TO_READ, Results, print_section, to_json, to_markdown
+from .peer import Peer
+from .peers import PEERS, find_peers
+from .progress import Progress, duration, progress_bar
+from .sections import bar_sections, size_name, summary, table_sections
+from .settings import QUICK_SIZES, SIZES, Settings, parse
+from .table import Measurement, Plan, measure_table, use_threads
+from .timing import MIN_ROUNDS
+from .works import works
 
-__all__ = ["Settings", "add_arguments", "run"]
-
-SIZES = (2**10, 2**15, 2**20, 2**25)
-UNITS_OF_SIZE = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
-
-# Inputs, outputs, and the three arrays that the longest idiom makes on its way.
-BYTES_PER_ELEMENT = 4 * (4 + 3)
-
-EXPLANATION = """\
-Our time over that of the NumPy idiom, and over np.copyto: medians of {rounds} interleaved rounds, ± half the
-distance between the quartiles of the rounds' ratios. Smaller is better. Times are CPU times.
-float32 of shape (elements / {units}, {units}); {threads}."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The options, checked.
-
-    Attributes
-    ----------
-    sizes : tuple of int
-        Elements of the arrays.
-    rounds : int
-        Of the table; the bars, which decide, take three times as many.
-    sample_seconds : float
-        How long a candidate's turn lasts at least.
-
-    Raises
-    ------
-    ValueError
-        For a size that is no multiple of the units or does not fit into memory, and for too few rounds.
-    """
-
-    sizes: tuple[int, ...] = SIZES
-    rounds: int = 11
-    sample_seconds: float = 0.005
-
-    def __post_init__(self) -> None:
-        if self.rounds < MIN_ROUNDS:
-            raise ValueError(f"--rounds is {self.rounds}, expected at least {MIN_ROUNDS}")
-        if not self.sizes:
-            raise ValueError("--sizes names none, expected numbers like 1024, 32Ki, 1Mi")
-        for size in self.sizes:
-            if size < 1 or size % UNITS:
-                raise ValueError(
-                    f"--sizes has {size_name(size)}, expected multiples of {UNITS} (units of a layer)"
-                )
-            lack = lack_of_memory(size * BYTES_PER_ELEMENT)
-            if lack is not None:
-                raise ValueError(f"--sizes has {size_name(size)}, which {lack}")
-
-
-QUICK = Settings(sizes=SIZES[:3], rounds=MIN_ROUNDS, sample_seconds=0.0005)
+__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    default = Settings()
     parser.description = (
-        "Measure every activation against the NumPy idiom and against np.copyto, on one thread, then the "
-        "bars: ratios that must hold. Candidates take turns, so that other work on the machine changes "
-        "ratios little; still, leave it alone meanwhile."
+        "Check the bars: ratios of our times to those of NumPy, of PyTorch (if installed), and of the memory, that "
+        "must hold. With --full also measure every activation, forward and backward, at every size and dtype, on "
+        "one thread and on all. Candidates take turns, so that other work on the machine changes ratios little; "
+        "still, leave it alone meanwhile. Ctrl-C prints what there is."
     )
-    shown = ",".join(map(size_name, default.sizes))
+    sizes, quick = (",".join(map(size_name, some)) for some in (SIZES, QUICK_SIZES))
+    options = {
+        "sizes": f"elements; Ki and Mi are 2^10 and 2^20; bars up to the largest (default: {sizes})",
+        "dtypes": "of float32, float64, float16 (default: all)",
+        "activations": "names, or any for counting alone (default: all)",
+        "peers": f"with --full: of {', '.join(PEERS)} (default: numpy,torch); those not installed are named",
+        "threads": "with --full: numbers, or all (default: 1,all)",
+    }
+    parser.add_argument("--full", action="store_true", help="also the table")
+    for option, words in options.items():
+        parser.add_argument(f"--{option}", nargs="+", metavar="A,B", help=words)
     parser.add_argument(
-        "--sizes",
-        nargs="+",
+        "--rounds",
+        type=int,
         metavar="N",
-        help=f"elements, by commas or spaces; Ki and Mi are 2^10 and 2^20 (default: {shown})",
-    )
-    parser.add_argument(
-        "--rounds", type=int, metavar="N", help=f"turns of each candidate (default: {default.rounds})"
+        help="turns of each candidate (default: 9, large arrays 7; bars 9 to 27)",
     )
     parser.add_argument(
         "--json", type=Path, metavar="PATH", help="also write everything measured to this file"
     )
-    shown = ",".join(map(size_name, QUICK.sizes))
+    parser.add_argument("--markdown", type=Path, metavar="PATH", help="also write the tables to this file")
     parser.add_argument(
         "--quick",
         action="store_true",
-        help=f"seconds only, and noisier: --sizes {shown} --rounds {QUICK.rounds}, where not given",
+        help=f"much less time, and noisier: --sizes {quick} --rounds {MIN_ROUNDS}, where not given",
     )
 
 
@@ -110,86 +67,123 @@ def run(args: argparse.Namespace) -> int:
     Returns
     -------
     int
-        The exit code: 0, whether the bars hold or not; 1 if the JSON could not be written in the end; 2 for
+        The exit code: 0, whether the bars hold or not; 1 if a file could not be written in the end; 2 for
         bad options, found before anything is measured.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After what was measured is printed and written.
     """
     try:
-        settings = _settings(args)
-        if args.json is not None:
-            _check_writable(args.json)
+        settings = parse(args)
     except ValueError as error:
         return _failed(str(error), 2)
-    except OSError as error:
-        return _failed(f"cannot write --json {str(args.json)!r}: {error.strerror or error}", 2)
-
-    with one_thread() as threads, _progress() as progress:
-        machine = describe()
-        print(f"{machine}\n", flush=True)
-        measurements = list(_measure_table(settings, progress))
-        # They decide, so they are measured more closely.
-        outcomes = measure(
-            BARS,
-            rounds=3 * settings.rounds,
-            sample_seconds=4 * settings.sample_seconds,
-            largest=max(settings.sizes),
-            progress=progress,
-        )
-        progress("")
-    print_table(measurements, sys.stdout)
-    print(EXPLANATION.format(rounds=settings.rounds, units=UNITS, threads=threads), end="\n\n")
-    print_bars(outcomes, sys.stdout)
-    if args.json is not None:
+    files = {"json": (args.json, to_json), "markdown": (args.markdown, to_markdown)}
+    for option, (path, _) in files.items():
         try:
-            write_atomically(args.json, to_json(machine, threads, settings.rounds, measurements, outcomes))
+            if path is not None:
+                _check_writable(path)
         except OSError as error:
-            return _failed(f"cannot write --json {str(args.json)!r}: {error.strerror or error}", 1)
+            return _failed(f"cannot write --{option} {str(path)!r}: {error.strerror or error}", 2)
+
+    results = _measure_and_print(settings)
+    for option, (path, content) in files.items():
+        try:
+            if path is not None:
+                write_atomically(path, content(results, _command(settings)))
+        except OSError as error:
+            return _failed(f"cannot write --{option} {str(path)!r}: {error.strerror or error}", 1)
+    if results.was_interrupted:
+        raise KeyboardInterrupt
     return 0
 
 
-def _measure_table(settings: Settings, progress: Callable[[str], None]) -> Iterator[Measurement]:
-    rows = works()
-    for size in settings.sizes:
-        names = arrays(size)
-        for work in rows:
-            progress(f"{size_name(size)}: {work.activation} {work.task}")
-            statements = {"ours": work.ours, "copy": COPY}
-            if work.numpy is not None:
-                statements["numpy"] = work.numpy
-            samples = interleaved(
-                {peer: sampler(statement, names) for peer, statement in statements.items()},
-                rounds=settings.rounds,
-                sample_seconds=settings.sample_seconds,
-            )
-            yield Measurement(work, size, samples["ours"], samples["copy"], samples.get("numpy"))
+def _measure_and_print(settings: Settings) -> Results:
+    peers, missing = find_peers(settings.peers) if settings.full else ([], [])
+    plan = _plan(settings, peers)
+    selected = [bar for bar in bars() if settings.selects(bar)]
+    with one_thread() as threads:
+        results = Results(machine=describe(peers), threads=threads, missing=missing)
+        total = sum(settings.seconds_of(bar) for bar in selected) + plan.seconds
+        print(f"{results.machine}\nbars: {threads}\n\n{_opening(results, total)}\n", flush=True)
+        try:
+            with progress_bar(total) as progress:
+                _check_bars(settings, selected, results, progress)
+                _fill_table(plan, results, progress)
+        except KeyboardInterrupt:
+            results.was_interrupted = True
+            print("Interrupted: this is what had been measured by then.")
+        finally:
+            use_threads(settings.all_threads, peers)
+    return results
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Says on stderr, if it is a terminal, what is measured; always in the same line."""
-    if not sys.stderr.isatty():
-        yield lambda text: None
-        return
+def _opening(results: Results, seconds: float) -> str:
+    return "\n".join([*results.remarks, f"Takes about {duration(seconds)}.", "", HOW_TO_READ])
+
+
+def _check_bars(settings: Settings, selected: Sequence[Bar], results: Results, progress: Progress) -> None:
+    outcomes = measure(
+        selected,
+        rounds=settings.rounds_of_bars,
+        sample_seconds=settings.sample_seconds,
+        largest=max(settings.sizes),
+        progress=progress,
+    )
     try:
-        yield lambda text: print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        results.outcomes.extend(outcomes)
+        # Of some of the activations it is another mean.
+        results.means = geometric_means(results.outcomes, {} if "activations" in settings.given else MEANS)
     finally:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        progress.show("")
+        for section in bar_sections(results.outcomes, results.means):
+            print_section(section, sys.stdout)
+        print(results.verdict, end="\n\n")
 
 
-def _settings(args: argparse.Namespace) -> Settings:
-    given: dict[str, Any] = {}
-    if args.sizes is not None:
-        given["sizes"] = tuple(dict.fromkeys(_parse_sizes(args.sizes)))
-    if args.rounds is not None:
-        given["rounds"] = args.rounds
-    return replace(QUICK if args.quick else Settings(), **given)
+def _fill_table(plan: Plan, results: Results, progress: Progress) -> None:
+    """Print the rows of a size as soon as all are there."""
+    printed = 0
+    try:
+        for row in measure_table(plan, progress=progress):
+            if printed < len(results.table) and _arrays_of(row) != _arrays_of(results.table[-1]):
+                printed = _print_from(results, printed, progress)
+            results.table.append(row)
+    finally:
+        _print_from(results, printed, progress)
+        if results.table:
+            print_section(summary(results.table), sys.stdout)
 
 
-def _parse_sizes(words: Iterable[str]) -> Iterator[int]:
-    for word in filter(None, ",".join(words).split(",")):
-        match = re.fullmatch(r"(\d{1,12})(|Ki|Mi|Gi)", word.strip(), re.ASCII)
-        if match is None:
-            raise ValueError(f"--sizes has {word.strip()!r}, expected numbers like 1024, 32Ki, 1Mi")
-        yield int(match[1]) * UNITS_OF_SIZE[match[2]]
+def _print_from(results: Results, first: int, progress: Progress) -> int:
+    progress.show("")
+    for section in table_sections(results.table[first:]):
+        print_section(section, sys.stdout)
+    return len(results.table)
+
+
+def _arrays_of(row: Measurement) -> tuple[str, int]:
+    return row.dtype, row.elements
+
+
+def _plan(settings: Settings, peers: Sequence[Peer]) -> Plan:
+    return Plan(
+        works=tuple(work for work in works() if settings.full and work.activation in settings.activations),
+        sizes=settings.sizes,
+        dtypes=settings.dtypes,
+        threads=settings.threads,
+        peers=tuple(peers),
+        rounds=settings.rounds,
+        sample_seconds=settings.sample_seconds,
+    )
+
+
+def _command(settings: Settings) -> str:
+    """Write the command that measures the same again."""
+    words = ["relu-fast bench", "--full" if settings.full else ""]
+    words += [f"--{option} {','.join(values)}".rstrip() for option, values in settings.given.items()]
+    return " ".join(filter(None, words))
 
 
 def _check_writable(path: Path) -> None:

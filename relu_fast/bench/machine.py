@@ -6,7 +6,7 @@ import datetime
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 import relu_fast as rf
+
+from .peer import Peer
 
 __all__ = ["Machine", "describe", "one_thread"]
 
@@ -50,11 +52,12 @@ class Machine:
         return asdict(self)
 
 
-def describe() -> Machine:
-    """Describe this machine now."""
+def describe(peers: Iterable[Peer] = ()) -> Machine:
+    """Describe this machine now, with the versions of the peers, and of PyTorch, which the bars want."""
     versions = {"relu_fast": rf.__version__, "Python": platform.python_version(), "NumPy": np.__version__}
     with suppress(PackageNotFoundError):
         versions["PyTorch"] = version("torch")
+    versions.update({peer.title: peer.version for peer in peers})
     return Machine(
         cpu=_cpu(),
         cores=os.cpu_count() or 1,

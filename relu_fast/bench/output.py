@@ -1,143 +1,183 @@
-"""The table, the bars and the JSON of a run; measures nothing."""
+"""What a run found: printed, as Markdown, as JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, TextIO
 
 from ..report.format import table
-from .bars import Outcome
+from .bars import Mean, Outcome
 from .machine import Machine
+from .sections import Section, bar_sections, summary, table_sections
+from .table import Measurement
 from .timing import Samples
-from .works import Work
 
-__all__ = ["Measurement", "print_bars", "print_table", "size_name", "to_json"]
+__all__ = ["HOW_TO_READ", "Results", "print_section", "to_json", "to_markdown"]
 
-KERAS_STEPS = 640
-"""Training steps per second of Keras 3 on TensorFlow, on a 2-core x86-64 server."""
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One row of the table at one size; `numpy` is None where there is no idiom."""
-
-    work: Work
-    elements: int
-    ours: Samples
-    copy: Samples
-    numpy: Samples | None
+HOW_TO_READ = """\
+Ratios are our time over theirs, medians of interleaved rounds in one process: below 1 we are faster. On one thread
+times are CPU times, on more they are times of the wall clock; NumPy has one thread, always.
+"limit" is the time in which this machine moves the same bytes: the faster of np.copyto and our own copy past the cache;
+for a backward pass, which reads two arrays and writes one, the faster of np.add and our own sum past the cache; for
+prelu's two gradients two copies. "/ copy" is over the time of one copy, whatever the pass reads."""
 
 
-def size_name(elements: int) -> str:
-    """Write a number of elements: 32Ki, 1Mi, 300."""
-    for unit, name in ((2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki")):
-        if elements and elements % unit == 0:
-            return f"{elements // unit}{name}"
-    return str(elements)
+@dataclass(kw_only=True)
+class Results:
+    """All that a run found, or found until it was interrupted."""
 
+    machine: Machine
+    threads: str
+    missing: Sequence[str] = ()
+    outcomes: list[Outcome] = field(default_factory=list)
+    means: Sequence[Mean] = ()
+    table: list[Measurement] = field(default_factory=list)
+    was_interrupted: bool = False
 
-def print_table(measurements: Sequence[Measurement], stream: TextIO) -> None:
-    """One line for each work: at each size our time over the NumPy idiom's, and over that of np.copyto."""
-    sizes = list(dict.fromkeys(measurement.elements for measurement in measurements))
-    cells: dict[Work, list[str]] = {}
-    for measurement in measurements:
-        peers = (measurement.numpy, measurement.copy)
-        cells.setdefault(measurement.work, []).extend(_in_cell(measurement.ours, peer) for peer in peers)
-    header = ["activation", "task"]
-    header += [f"{size_name(size)} / {peer}" for size in sizes for peer in ("NumPy", "copy")]
-    rows = [[work.activation, work.task, *row] for work, row in cells.items()]
-    _print_aligned(header, rows, stream, left=2)
-    lacking = dict.fromkeys(work.activation for work in cells if work.numpy is None)
-    if lacking:
-        print(f"No NumPy idiom is written for: {', '.join(lacking)}", file=stream)
-
-
-def print_bars(outcomes: Sequence[Outcome], stream: TextIO) -> None:
-    """One line for each bar, then why some were not measured, then the training steps per second."""
-    rows, speeds = [], []
-    for outcome in outcomes:
-        bar, ratio = outcome.bar, outcome.ratio
-        measured = (
-            ["-", "-"] if ratio is None else [f"{ratio.value:.3f}", f"{ratio.low:.3f}..{ratio.high:.3f}"]
+    @property
+    def verdict(self) -> str:
+        """How many bars hold; those that do not, by name, a line for each section."""
+        named = [(o.verdict, o.bar.section, f"{o.bar.work} / {o.bar.against}") for o in self.outcomes]
+        named += [(mean.verdict, mean.section, "geometric mean") for mean in self.means]
+        counts = Counter(verdict for verdict, _, _ in named)
+        short: dict[str, list[str]] = {}
+        for verdict, section, name in named:
+            if verdict == "falls short":
+                short.setdefault(section, []).append(name)
+        first = (
+            f"{counts['holds']} bars hold, {counts['not measured']} were not measured, "
+            f"{counts['falls short']} fall short"
         )
-        rows.append([bar.work, bar.peer, f"{bar.at_most:.2f}", *measured, outcome.verdict])
-        if bar.is_training and outcome.ours and outcome.theirs:
-            ours, theirs = (round(1.0 / side.median, -1) for side in (outcome.ours, outcome.theirs))
-            speeds.append(f"{ours:,.0f} against {theirs:,.0f} ({bar.peer})")
-    _print_aligned(["bar", "against", "at most", "measured", "quartiles", "verdict"], rows, stream, left=2)
-    for reason in dict.fromkeys(outcome.reason for outcome in outcomes if outcome.reason):
-        print(f"Not measured: {reason}.", file=stream)
-    if speeds:
-        keras = f"Keras 3 on TensorFlow makes about {KERAS_STEPS}"
-        print(f"Training steps per second: {'; '.join(speeds)}. {keras}.", file=stream)
+        lines = [f"- {section}: {', '.join(names)}" for section, names in short.items()]
+        return "\n".join([f"{first}{':' if lines else '.'}", *([""] if lines else []), *lines])
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader of a part has to know."""
+        remarks = [f"Not installed, so not measured: {', '.join(self.missing)}."] if self.missing else []
+        if self.was_interrupted:
+            remarks.append("Interrupted: this is what had been measured by then.")
+        return remarks
 
 
-def to_json(
-    machine: Machine,
-    threads: str,
-    rounds: int,
-    measurements: Iterable[Measurement],
-    outcomes: Iterable[Outcome],
-) -> str:
-    """Everything that was measured; CPU times in nanoseconds a call, one for each round."""
+def print_section(section: Section, stream: TextIO) -> None:
+    """With rich where it is installed, else as plain text."""
+    print(f"{section.title}\n", file=stream)
+    if section.rows:
+        _print_aligned(section, stream)
+    for note in section.notes:
+        print(note, file=stream)
+    print(file=stream, flush=True)
+
+
+def to_markdown(results: Results, command: str) -> str:
+    """Return the document: machine, bars, summary, tables."""
+    lines = [
+        "# Benchmark results",
+        "",
+        f"Written by `{command}`; [benchmarks.md](benchmarks.md) says how to read it.",
+        "",
+    ]
+    lines += [f"- {line}" for line in (*str(results.machine).splitlines(), f"bars: {results.threads}")]
+    for remark in results.remarks:
+        lines += ["", f"**{remark}**"]
+    lines += ["", HOW_TO_READ, ""]
+    if results.outcomes:
+        lines += ["## Bars", "", results.verdict, ""]
+        for section in bar_sections(results.outcomes, results.means):
+            lines += _in_markdown(section)
+    if results.table:
+        lines += ["## Table", "", *_in_markdown(summary(results.table))]
+        for section in table_sections(results.table):
+            lines += _in_markdown(section)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def to_json(results: Results, command: str) -> str:
+    """Return everything that was measured; times in nanoseconds a call, one for each round."""
     content = {
-        "machine": machine.to_dict(),
-        "threads": threads,
-        "clock": "CPU time of the process",
-        "rounds": rounds,
-        "table": [
-            {
-                "activation": m.work.activation,
-                "task": m.work.task,
-                "elements": m.elements,
-                "ours": _as_dict(m.ours, m.work.ours),
-                "numpy": m.numpy and _as_dict(m.numpy, m.work.numpy),
-                "copy": _as_dict(m.copy),
-                "over_numpy": m.numpy and vars(m.ours.over(m.numpy)),
-                "over_copy": vars(m.ours.over(m.copy)),
-            }
-            for m in measurements
-        ],
-        "bars": [
-            {
-                "bar": outcome.bar.work,
-                "against": outcome.bar.peer,
-                "at_most": outcome.bar.at_most,
-                "verdict": outcome.verdict,
-                "reason": outcome.reason,
-                "ratio": outcome.ratio and vars(outcome.ratio),
-                "ours": outcome.ours and _as_dict(outcome.ours, outcome.bar.ours),
-                "theirs": outcome.theirs and _as_dict(outcome.theirs, outcome.bar.theirs),
-            }
-            for outcome in outcomes
-        ],
+        "command": command,
+        "machine": results.machine.to_dict(),
+        "threads": results.threads,
+        "clocks": "one thread: CPU time of the process; more: wall clock",
+        "was_interrupted": results.was_interrupted,
+        "not_installed": list(results.missing),
+        "bars": [_bar_as_dict(outcome) for outcome in results.outcomes],
+        "geometric_means": [{**vars(mean), "verdict": mean.verdict} for mean in results.means],
+        "table": [_row_as_dict(row) for row in results.table],
     }
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
-def _as_dict(samples: Samples, statement: str | None = None) -> dict[str, Any]:
+def _bar_as_dict(outcome: Outcome) -> dict[str, Any]:
+    bar = outcome.bar
     return {
-        "statement": statement,
-        "calls_per_round": samples.calls,
-        "median_ns": round(samples.median * 1e9, 1),
-        "rounds_ns": [round(seconds * 1e9, 1) for seconds in samples.seconds],
+        "section": bar.section,
+        "bar": bar.work,
+        "against": bar.against,
+        "dtype": bar.dtype,
+        "elements": bar.elements,
+        "threads": bar.threads,
+        "at_most": bar.at_most,
+        "verdict": outcome.verdict,
+        "reason": outcome.reason,
+        "is_bound_by_arithmetic": outcome.is_bound_by_arithmetic,
+        "ratio": outcome.ratio and vars(outcome.ratio),
+        "samples": _samples_as_dict(outcome.samples, outcome.clock),
     }
 
 
-def _in_cell(ours: Samples, peer: Samples | None) -> str:
-    if peer is None:
-        return "-"
-    ratio = ours.over(peer)
-    return f"{ratio.value:.2f}±{(ratio.high - ratio.low) / 2:.2f}"
+def _row_as_dict(row: Measurement) -> dict[str, Any]:
+    others = [name for name in row.samples if name != "ours"]
+    return {
+        "activation": row.work.activation,
+        "task": row.work.task,
+        "statement": row.work.statement,
+        "dtype": row.dtype,
+        "elements": row.elements,
+        "threads": row.threads,
+        "clock": row.clock,
+        "limit": row.limit,
+        "samples": _samples_as_dict(row.samples, row.clock),
+        "over": {name: vars(row.samples["ours"].over(row.samples[name], row.clock)) for name in others},
+    }
 
 
-def _print_aligned(header: list[str], rows: list[list[str]], stream: TextIO, *, left: int) -> None:
-    """With rich where it is installed, else as plain text; the first `left` columns are words."""
+def _samples_as_dict(samples: Mapping[str, Samples], clock: str) -> dict[str, Any]:
+    return {
+        name: {
+            "calls_per_round": taken.calls,
+            "median_ns": round(taken.median(clock) * 1e9, 1),
+            "rounds_ns": [round(seconds * 1e9, 1) for seconds in taken.seconds(clock)],
+        }
+        for name, taken in samples.items()
+    }
+
+
+def _in_markdown(section: Section) -> list[str]:
+    def line(cells: Iterable[str]) -> str:
+        return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+    rule = ["---" if i < section.left else "---:" for i in range(len(section.header))]
+    notes = [text for note in section.notes for text in ("", note)]
+    return [
+        f"### {section.title}",
+        "",
+        line(section.header),
+        line(rule),
+        *map(line, section.rows),
+        *notes,
+        "",
+    ]
+
+
+def _print_aligned(section: Section, stream: TextIO) -> None:
     if find_spec("rich") is None:
-        print(table(header, rows, left=left), file=stream)
+        print(table(section.header, section.rows, left=section.left), file=stream)
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -145,14 +185,11 @@ def _print_aligned(header: list[str], rows: list[list[str]], stream: TextIO, *, 
     from rich.table import Table
 
     shown = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for i, heading in enumerate(header):
-        # Sizes stand above their peers: the lines are long enough.
-        shown.add_column(
-            heading.replace(" / ", "\n/ "), justify="right" if i >= left else "left", no_wrap=True
-        )
-    for row in rows:
+    for i, heading in enumerate(section.header):
+        shown.add_column(heading, justify="right" if i >= section.left else "left", no_wrap=True)
+    for row in section.rows:
         shown.add_row(*map(escape, row))
     console = Console(file=stream, highlight=False)
     # A narrow terminal may break the lines; rich would cut the numbers off.
-    console.width = max(console.width, 160)
+    console.width = max(console.width, 200)
     console.print(shown)

@@ -1,74 +1,27 @@
-"""What the table measures: for each row of ``rf.ACTIVATIONS`` our call and the NumPy idiom, as statements.
+"""The rows of the table: each activation of ``rf.ACTIVATIONS``, forward and backward, as our own statements.
 
-Statements are text because ``timeit`` puts them into its own loop: a Python function around the call would
-cost as much as a third of a ufunc on 1Ki elements. In them `x` and `g` (rows, units) are inputs, `y` and `t`
-outputs, `w` a slope per unit, `stats` a record that counts which units fire.
+In statements `x` and `g` (rows, units) are inputs, `y` and `t` outputs, `w` a slope.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import process_time
-from timeit import Timer
 from typing import Any
-
-import numpy as np
 
 import relu_fast as rf
 
-from .timing import Sampler
+from .data import DTYPES, Data
+from .timing import Call
 
-__all__ = ["COPY", "COUNT", "IDIOMS", "UNITS", "Idiom", "Work", "arrays", "sampler", "works"]
+__all__ = ["BETA", "COUNT", "COUNTED", "FROM_Y", "TASKS", "Work", "ours", "works"]
 
-UNITS = 256
-"""Columns of the arrays: the units that are counted."""
+BETA = 1.702
+"""Of swish: with 1 it would be silu. x * sigmoid(1.702 x) is the approximation of gelu (arXiv 1606.08415)."""
 
-COPY = "np.copyto(y, x)"
-"""The limit of the memory, as NumPy users know it."""
+ARGUMENTS = {"prelu": ", w", "swish": f", {BETA}"}
+"""Parameters that are not the defaults. PReLU has one slope, as PyTorch's ``nn.PReLU()``."""
 
-COUNT = "np.count_nonzero(x > 0, axis=0)"
-
-
-@dataclass(frozen=True)
-class Idiom:
-    """How a NumPy user writes an activation and its backward pass, in place where that is natural."""
-
-    forward: str
-    backward: str
-
-
-IDIOMS: dict[str, Idiom] = {
-    "relu": Idiom(
-        "np.maximum(x, 0, out=y)",
-        "np.multiply(g, x > 0, out=y)",
-    ),
-    "leaky_relu": Idiom(
-        "np.multiply(x, 0.01, out=y); np.maximum(x, y, out=y)",
-        "np.multiply(g, np.where(x > 0, 1, np.float32(0.01)), out=y)",
-    ),
-    "prelu": Idiom(
-        "np.multiply(x, w, out=y); np.maximum(x, y, out=y)",
-        "np.multiply(g, np.where(x > 0, 1, w), out=y); np.minimum(x, 0, out=t); np.multiply(g, t, out=t)",
-    ),
-    "elu": Idiom(
-        "np.where(x > 0, x, np.expm1(x))",
-        "np.multiply(g, np.where(x > 0, 1, np.exp(x)), out=y)",
-    ),
-    "selu": Idiom(
-        "np.multiply(1.050700987, np.where(x > 0, x, 1.673263242 * np.expm1(x)), out=y)",
-        "np.multiply(g, np.where(x > 0, np.float32(1.050700987), 1.758099341 * np.exp(x)), out=y)",
-    ),
-    "sigmoid": Idiom(
-        "np.negative(x, out=y); np.exp(y, out=y); np.add(y, 1, out=y); np.divide(1, y, out=y)",
-        "np.negative(x, out=y); np.exp(y, out=y); np.add(y, 1, out=y); np.divide(1, y, out=y); "
-        "np.subtract(1, y, out=t); np.multiply(y, t, out=y); np.multiply(g, y, out=y)",
-    ),
-    "tanh": Idiom(
-        "np.tanh(x, out=y)",
-        "np.tanh(x, out=y); np.multiply(y, y, out=y); np.subtract(1, y, out=y); np.multiply(g, y, out=y)",
-    ),
-}
-"""Each activation once, with the defaults of its parameters. Those with `out=` have it everywhere."""
+FORWARD, BACKWARD, FROM_Y, COUNTED, COUNT = TASKS = "forward", "backward", "from y", "fused + count", "count"
 
 
 @dataclass(frozen=True)
@@ -78,62 +31,60 @@ class Work:
     Attributes
     ----------
     activation : str
+        "any" for counting alone.
     task : str
-        "forward", "backward", "fused + count" or "count".
-    ours : str
-    numpy : str or None
-        The idiom; None if nobody has written it yet.
+        "forward", "backward" (from x), "from y" (backward from the output), "fused + count" or "count".
+    statement : str
+        Ours.
+    setup : str
+        Makes, once, what the statement reads besides `x` and `g`.
+    traffic : str
+        The memory that it moves: "copy" (an input, an output), "add" (two inputs, an output), "two copies", or
+        "read".
     """
 
     activation: str
     task: str
-    ours: str
-    numpy: str | None
+    statement: str
+    traffic: str
+    setup: str = "pass"
+    dtypes: tuple[str, ...] = tuple(DTYPES)
 
 
 def works() -> list[Work]:
-    """List every row of the table: all that ``rf.ACTIVATIONS`` has, then counting alone."""
+    """List every row: all that ``rf.ACTIVATIONS`` has, then counting."""
     rows = []
-    for name, activation in rf.ACTIVATIONS.items():
-        idiom = IDIOMS.get(name)
-        numpy = (idiom.forward, idiom.backward, f"{idiom.forward}; {COUNT}") if idiom else (None, None, None)
-        # Parameters without a default take a slope per unit.
-        required = [parameter for parameter, default in activation.params.items() if default is None]
-        operands = "".join(", w" for _ in required)
-        keywords = "".join(f", {parameter}=w" for parameter in required)
-        outputs = "y" if getattr(rf.ufuncs, f"{name}_backward").nout == 1 else "(y, t)"
-        backward = f"rf.{name}_backward(g, x{operands}, out={outputs})"
-        fused = f"rf.fused.forward(x, {name!r}{keywords}, stats=stats, out=y)"
+    for name in rf.ACTIVATIONS:
+        arguments = ARGUMENTS.get(name, "")
+        two = getattr(rf.ufuncs, f"{name}_backward").nout == 2
+        backward = f"rf.{name}_backward(g, x{arguments}, out={'(y, t)' if two else 'y'})"
         rows += [
-            Work(name, "forward", f"rf.{name}(x{operands}, out=y)", numpy[0]),
-            Work(name, "backward", backward, numpy[1]),
-            Work(name, "fused + count", fused, numpy[2]),
+            Work(name, FORWARD, f"rf.{name}(x{arguments}, out=y)", "copy"),
+            Work(name, BACKWARD, backward, "two copies" if two else "add"),
         ]
-    return [*rows, Work("any", "count", "rf.count_active(x)", COUNT)]
+        # PyTorch's backward of these reads the output.
+        if name in ("sigmoid", "tanh"):
+            statement = f"rf.fused.backward(g, {name!r}, y=t, out=y)"
+            rows.append(Work(name, FROM_Y, statement, "add", f"rf.{name}(x, out=t)", ("float32", "float64")))
+    floats = ("float32", "float64")
+    fused = "rf.fused.forward(x, 'relu', stats=stats, out=y)"
+    rows.append(Work("relu", COUNTED, fused, "copy", dtypes=floats))
+    rows.append(Work("any", COUNT, "rf.count_active(x)", "read", dtypes=floats))
+    return rows
 
 
-def arrays(elements: int, *, units: int = UNITS) -> dict[str, Any]:
-    """Make the names that the statements use, for that many elements as (elements / units, units)."""
-    generator = np.random.default_rng(0)
-    shape = elements // units, units
+def ours(work: Work, data: Data) -> Call:
+    """Our call."""
+    names = {**data.names, **records(data)}
+    exec(work.setup, names)
+    return Call(work.statement, names)
+
+
+def records(data: Data) -> dict[str, Any]:
+    """Make what our statements use besides the arrays: `stats` counts which units fire, `all_stats` all it can."""
+    units = data.b.size
     return {
-        "np": np,
         "rf": rf,
-        "x": generator.standard_normal(shape, np.float32),
-        "g": generator.standard_normal(shape, np.float32),
-        "y": np.ones(shape, np.float32),
-        "t": np.ones(shape, np.float32),
-        "w": np.full(units, 0.25, np.float32),
-        "b": generator.standard_normal(units, np.float32),
         "stats": rf.UnitStats(units, collect="active"),
         "all_stats": rf.UnitStats(units),
     }
-
-
-def sampler(statement: str, names: dict[str, Any], setup: str = "pass") -> Sampler:
-    """Return what runs a statement n times and tells the seconds; `setup` runs before, untimed.
-
-    Seconds of CPU time, of all threads: other processes take none of it, and a peer that used more threads
-    than one would gain nothing.
-    """
-    return Timer(statement, setup, process_time, names).timeit

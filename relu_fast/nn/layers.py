@@ -1,7 +1,9 @@
 """Layers: forward and backward side by side. Arrays are (rows, features) in the model's dtype.
 
 A layer keeps its parameters, not what passes through: `Sequential` owns the arrays between the layers and
-hands them in as `out=`, so that a training step allocates next to nothing. Without `out=` they are new.
+hands them in as `out=`, so that a training step allocates next to nothing. Without `out=` they are new. Dense
+also keeps its last pre-activations, or a mask of them, where it is told to or the output does not tell the
+gradient (gelu, silu, ...).
 """
 
 from __future__ import annotations
@@ -11,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import fused
+from ..activations import activation_named
 from ..layer_spec import check_numbers, describe
 from . import initializers
 from .arrays import at_least
+from .buffers import Buffers
 
 if TYPE_CHECKING:
     from ..stats import GradStats, UnitStats
 
 __all__ = ["Dense", "Layer"]
+
+_SAVES = ("output", "pre_activation", "mask")
 
 
 class Layer:
@@ -100,6 +106,11 @@ class Dense(Layer):
         A name of `relu_fast.ACTIVATIONS`; None is linear.
     kernel_initializer, bias_initializer : str or callable
         A name of `relu_fast.nn.initializers`, or a function of (shape, generator).
+    save : {"output", "pre_activation", "mask"}, optional
+        What the gradient of the activation is computed from. The output is there anyway, and the default where
+        it tells the gradient (``rf.ACTIVATIONS[...].from_y``); else the default is x @ kernel, in an array of
+        its own. A mask, one bit an element, takes 1/32 of that in float32; it is enough for relu, relu6,
+        leaky_relu, thresholded_relu and hardtanh. All train to the same bits.
     name : str, optional
         Unique in the model.
     **activation_params
@@ -113,14 +124,16 @@ class Dense(Layer):
         Likewise.
     stats : UnitStats or None
         Filled by every forward pass.
+    saved : ndarray or None
+        What the last forward pass keeps for the backward pass, beside its input and output.
     grad_stats : GradStats or None
         Filled by every backward pass, with the gradient at x @ kernel + bias.
 
     Raises
     ------
     ValueError
-        For units <= 0, an unknown activation or initializer, a parameter that is NaN, or one with which the
-        gradient cannot be told from the output (a negative slope or alpha).
+        For units <= 0, an unknown activation or initializer, a parameter that is NaN, or a `save` that is not
+        enough: a mask for elu; the output with a negative slope or alpha of leaky_relu, prelu, elu, celu.
     TypeError
         For an activation parameter that does not exist or is missing.
     """
@@ -134,12 +147,13 @@ class Dense(Layer):
         *,
         kernel_initializer: str | initializers.Initializer = "glorot_uniform",
         bias_initializer: str | initializers.Initializer = "zeros",
+        save: str | None = None,
         name: str | None = None,
         **activation_params: Any,
     ) -> None:
         super().__init__(name)
         self.units = at_least(units, 1, "units")
-        _check_activation(activation, self.units, activation_params)
+        self.save = _checked_save(activation, self.units, activation_params, save)
         self.activation = activation
         self.activation_params = activation_params
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -147,11 +161,13 @@ class Dense(Layer):
         self.stats: UnitStats | None = None
         self.grad_stats: GradStats | None = None
         self._views: tuple[np.ndarray, ...] | None = None
+        self._kept: Buffers | None = None  # pre-activations, or bytes of a mask; None: the output is enough
 
     def __repr__(self) -> str:
         options = {
             "kernel_initializer": self.kernel_initializer,
             "bias_initializer": self.bias_initializer,
+            "save": self.save,
             "name": self.name,
             **self.activation_params,
         }
@@ -178,6 +194,11 @@ class Dense(Layer):
         """What the last backward pass found for `bias`."""
         return self._bound()[3]
 
+    @property
+    def saved(self) -> np.ndarray | None:
+        """What the last forward pass keeps for the backward pass, beside its input and output."""
+        return None if self._kept is None else self._kept.last
+
     def output_units(self, features: int) -> int:
         """Return `units`."""
         return self.units
@@ -189,6 +210,10 @@ class Dense(Layer):
     def bind(self, parameters: list[np.ndarray], gradients: list[np.ndarray]) -> None:
         """Take the views for kernel and bias."""
         self._views = (*parameters, *gradients)
+        if self.save == "pre_activation":
+            self._kept = Buffers((self.units,), parameters[0].dtype)
+        elif self.save == "mask":
+            self._kept = Buffers((1,), np.dtype(np.uint8))
 
     def initialize(self, parameters: list[np.ndarray], generator: np.random.Generator) -> None:
         """Draw the kernel, then the bias."""
@@ -202,11 +227,18 @@ class Dense(Layer):
     def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Return activation(x @ kernel + bias); bias, activation and counts are one pass over x @ kernel."""
         kernel, bias, _, _ = self._bound()
-        z: np.ndarray = np.dot(x, kernel, out=out)
+        shape, mask = (len(x), self.units), None
+        kept = self._rows_of(shape) if self.save == "pre_activation" else None
+        z: np.ndarray = np.dot(x, kernel, out=out if kept is None else kept)
         if self.activation is None:
             z += bias
             return z
-        return fused.forward(z, self.activation, bias=bias, stats=self.stats, out=z, **self.activation_params)
+        if self.save == "mask":
+            mask = self._rows_of(shape)
+        y = z if kept is None else out
+        return fused.forward(
+            z, self.activation, bias=bias, stats=self.stats, mask=mask, out=y, **self.activation_params
+        )
 
     def backward(
         self,
@@ -218,14 +250,18 @@ class Dense(Layer):
         out: np.ndarray | None = None,
     ) -> np.ndarray:
         """Fill both gradients; return g activation'(z) @ kernel.T. One pass over g also sums and counts."""
-        kernel, _, kernel_gradient, bias_gradient = self._bound()
+        kernel, bias, kernel_gradient, bias_gradient = self._bound()
         if self.activation is None:
             np.add.reduce(g, axis=0, out=bias_gradient)
         else:
+            kept = None if self._kept is None else self._rows_of(g.shape)
             fused.backward(
                 g,
                 self.activation,
-                y=y,
+                x=kept if self.save == "pre_activation" else None,
+                y=y if self.save == "output" else None,
+                mask=kept if self.save == "mask" else None,
+                bias=bias if self.save == "pre_activation" else None,
                 bias_grad=bias_gradient,
                 stats=self.grad_stats,
                 out=g,
@@ -237,6 +273,13 @@ class Dense(Layer):
         below: np.ndarray = np.dot(g, kernel.T, out=out)
         return below
 
+    def _rows_of(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Cut what is kept to a batch of that shape."""
+        assert self._kept is not None
+        if self.save == "mask":
+            return self._kept.rows((shape[0] * shape[1] + 7) // 8)[0].reshape(-1)
+        return self._kept.rows(shape[0])[0]
+
     def _bound(self) -> tuple[np.ndarray, ...]:
         if self._views is None:
             name = self.name or "this layer"
@@ -244,15 +287,29 @@ class Dense(Layer):
         return self._views
 
 
-def _check_activation(activation: str | None, units: int, params: dict[str, Any]) -> None:
-    """Raise unless the activation exists, takes these parameters, and has its gradient from its output."""
+def _checked_save(activation: str | None, units: int, params: dict[str, Any], save: str | None) -> str | None:
+    """Return what to save; raise unless the activation exists, takes these parameters, and can do with that."""
+    if save is not None and save not in _SAVES:
+        raise ValueError(f"save is {save!r}, expected one of {', '.join(map(repr, _SAVES))}, or None")
     if activation is None:
         if params:
             raise TypeError(f"a layer without activation takes no parameters, got {', '.join(params)}")
-        return
+        if save is not None:
+            raise ValueError(f"a layer without activation saves nothing, got save={save!r}")
+        return None
     # Before the passes are asked: they would take `stats` or `out` as an option of their own.
     describe("layer", units, activation, params)
     check_numbers(activation, params)
+    if save is None:
+        save = "output" if activation_named(activation).from_y else "pre_activation"
     # The passes know best what they take: ask them with one row.
     row = np.zeros((1, units), np.float32)
-    fused.backward(row, activation, y=fused.forward(row, activation, **params), **params)
+    mask = fused.empty_mask(row.shape) if save == "mask" else None
+    y = fused.forward(row, activation, mask=mask, **params)
+    sources: dict[str, dict[str, Any]] = {
+        "output": {"y": y},
+        "pre_activation": {"x": row},
+        "mask": {"mask": mask},
+    }
+    fused.backward(row, activation, **sources[save], **params)
+    return save

@@ -9,11 +9,22 @@ torch = pytest.importorskip("torch")
 
 ACTIVATIONS = {
     "relu": torch.relu,
+    "relu6": torch.nn.functional.relu6,
     "leaky_relu": torch.nn.functional.leaky_relu,
     "elu": torch.nn.functional.elu,
     "selu": torch.selu,
+    "celu": torch.celu,
+    "gelu": torch.nn.functional.gelu,
+    "silu": torch.nn.functional.silu,
+    "mish": torch.nn.functional.mish,
+    "softplus": torch.nn.functional.softplus,
+    "softsign": torch.nn.functional.softsign,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
+    # its own hardsigmoid takes 1/6 from float32
+    "hardsigmoid": lambda z: torch.clamp(z / 6 + 0.5, 0, 1),
+    "hardswish": torch.nn.functional.hardswish,
+    "hardtanh": torch.nn.functional.hardtanh,
 }
 LOSSES = {
     "mean_squared_error": torch.nn.functional.mse_loss,

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 from nn.differences import central_difference
@@ -68,6 +70,104 @@ PYTORCH = [
         [[0.0050830701508814136, -0.1960573250770769], [0.29901099383380153, 0.3979920461581458]],
         [-0.3757491627305485, -0.4746195104465506],
     ),
+    (
+        "relu6",
+        {},
+        0.2738541666666667,
+        [[0.3833333333333334, 0.0], [0.14375000000000004, 0.0]],
+        [0.1916666666666667, 0.0],
+    ),
+    (
+        "squared_relu",
+        {},
+        0.5841250651041671,
+        [[3.1093125000000015, 0.0], [1.1659921875000006, 0.0]],
+        [1.5546562500000007, 0.0],
+    ),
+    (
+        "thresholded_relu",
+        {"alpha": 0.25},
+        0.2738541666666667,
+        [[0.3833333333333334, 0.0], [0.14375000000000004, 0.0]],
+        [0.1916666666666667, 0.0],
+    ),
+    (
+        "celu",
+        {"alpha": 1.5},
+        0.9355388559713406,
+        [[0.3889092346029278, -0.3438146478329533], [0.42949037005689683, 0.37501823420008534]],
+        [-0.15235797314185745, -0.5505855985844907],
+    ),
+    (
+        "gelu",
+        {},
+        0.3635986661640614,
+        [[0.37012774283362626, 0.029921038438091175], [0.14680529067162623, -0.001363989706437443]],
+        [0.16178858058862983, -0.012220334148803084],
+    ),
+    (
+        "gelu_tanh",
+        {},
+        0.36363024857695586,
+        [[0.3701074136309099, 0.02989264119764386], [0.14684067455805008, -0.001181912265042695]],
+        [0.1617229838874357, -0.012336320751199219],
+    ),
+    (
+        "silu",
+        {},
+        0.40519002189467973,
+        [[0.22490002701322748, 0.0005771503639630101], [0.1267376433399562, 0.08519853841927771]],
+        [0.04118044048819997, -0.08469753894967388],
+    ),
+    (
+        "swish",
+        {"beta": 1.5},
+        0.36891570376210553,
+        [[0.33023356763891293, 0.0237803095932024], [0.1381977645560848, 0.0194766375746799]],
+        [0.13273912435998805, -0.028501196162853855],
+    ),
+    (
+        "mish",
+        {},
+        0.4595970207727096,
+        [[0.3644932283809254, 0.010041899165778361], [0.18491453675616798, 0.09098652451697124]],
+        [0.10067460778252399, -0.09073406101956702],
+    ),
+    (
+        "softplus",
+        {"beta": 2.0},
+        0.2241695382575838,
+        [[0.3921791354537681, -0.0213002114578987], [0.15463044492882988, 0.05462147868761543]],
+        [0.16578997310312343, -0.0430175606205348],
+    ),
+    (
+        "softsign",
+        {},
+        0.635603669472335,
+        [[-0.0263707154995881, -0.10142675697595166], [0.11250342795085279, 0.20458180601665357]],
+        [-0.182420087565062, -0.2636646792462024],
+    ),
+    (
+        "hardsigmoid",
+        {"alpha": 0.25, "beta": 0.375},
+        0.14665572916666667,
+        [[-0.024885416666666653, -0.03722916666666667], [-0.01878125, 0.08491666666666665]],
+        [-0.027291666666666662, -0.06479166666666666],
+    ),
+    (
+        "hardswish",
+        {},
+        0.4416347097280093,
+        [[0.14889475902777788, -0.02472234629629629], [0.12513196597222226, 0.14104199722222224]],
+        [-0.029783745370370325, -0.13541548148148147],
+    ),
+    (
+        "hardtanh",
+        {"min_val": -0.5, "max_val": 0.75},
+        0.6706833333333333,
+        [[0.0, 0.04599999999999999], [0.0, 0.09199999999999998]],
+        [0.0, -0.15333333333333332],
+    ),
 ]
 ACTIVATIONS = [(activation, params) for activation, params, *_ in PYTORCH]
 
@@ -123,7 +223,7 @@ def test_parameter_gradients_do_not_depend_on_whether_the_input_gradient_is_want
     np.testing.assert_array_equal(layer.bias_gradient, with_input[1])
 
 
-@pytest.mark.parametrize("activation", [None, "relu", "selu"])
+@pytest.mark.parametrize("activation", [None, "relu", "selu", "gelu"])
 def test_forward_gives_a_new_array_or_fills_out(activation):
     layer = nn.Dense(4, activation)
     built(layer, features=3)
@@ -135,6 +235,22 @@ def test_forward_gives_a_new_array_or_fills_out(activation):
     assert layer.forward(x, out=out) is out
     np.testing.assert_array_equal(out, first)
     np.testing.assert_array_equal(x, before)
+
+
+@pytest.mark.parametrize("activation", ["hardswish", "silu", "squared_relu"])
+def test_rows_whose_output_tells_too_little_keep_their_pre_activations(activation):
+    model = built(nn.Dense(6, activation, bias_initializer="random_normal"), nn.Dense(1), features=3)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 1))
+    gradients = []
+    for rows in (40, 7, 40):  # a smaller batch in between takes the same memory
+        model.loss_and_gradients(x[:rows], y[:rows], "mean_squared_error")
+        gradients.append(model.gradients.copy())
+    np.testing.assert_array_equal(gradients[0], gradients[2])
+    twin = copy.deepcopy(model)
+    model.loss_and_gradients(x[7:], y[7:], "mean_squared_error")
+    twin.loss_and_gradients(x, y, "mean_squared_error")
+    np.testing.assert_array_equal(twin.gradients, gradients[0])
 
 
 def test_statistics_are_counted_in_both_directions():
@@ -180,6 +296,7 @@ def test_parameters_are_written_into_not_replaced():
     [
         nn.Dense(3),
         nn.Dense(4, "elu", alpha=0.5, kernel_initializer="he_normal", name="fc1"),
+        nn.Dense(4, "relu6", save="mask"),
         nn.Dense(1, kernel_initializer=nn.initializers.random_uniform(minval=-1.0, maxval=2.0)),
         nn.Dropout(0.25, name="noise"),
         nn.AlphaDropout(0.1),
@@ -197,13 +314,21 @@ def test_repr_makes_the_layer_again(layer):
         ((-3,), {}, ValueError, "units is -3"),
         ((2.5,), {}, TypeError, "units is 2.5"),
         ((True,), {}, TypeError, "units is True"),
-        ((2, "rleu"), {}, ValueError, "unknown activation 'rleu'.*relu, leaky_relu"),
+        ((2, "rleu"), {}, ValueError, "unknown activation 'rleu'.*relu, relu6, squared_relu, leaky_relu"),
         ((2, np.tanh), {}, ValueError, "unknown activation"),
         ((2, "relu"), {"slope": 0.1}, TypeError, "relu got the parameter 'slope', its parameters are: none"),
         ((2, "relu"), {"unit_axis": 0}, TypeError, "relu got the parameter 'unit_axis'"),
         ((2, "relu"), {"stats": None}, TypeError, "relu got the parameter 'stats'"),
         ((2, "relu"), {"out": None}, TypeError, "relu got the parameter 'out'"),
         ((2, "elu"), {"bias": None}, TypeError, "elu got the parameter 'bias', its parameters are: alpha"),
+        (
+            (2, "hardtanh"),
+            {"max": 6},
+            TypeError,
+            "hardtanh got the parameter 'max', its parameters are: min_val, max_val",
+        ),
+        ((2, "hardtanh"), {"max_val": [1, 2, 3]}, ValueError, r"got shape \(3,\) in the parameter 'max_val'"),
+        ((2, "swish"), {"beta": np.nan}, ValueError, "swish got NaN in the parameter 'beta'"),
         ((2, "elu"), {"alpha": np.nan}, ValueError, "elu got NaN in the parameter 'alpha', expected numbers"),
         ((2, "prelu"), {"weight": [0.1, np.nan]}, ValueError, "prelu got NaN in the parameter 'weight'"),
         ((2, "elu"), {"alpha": "a"}, TypeError, "elu got dtype <U1 in the parameter 'alpha', expected real"),
@@ -220,6 +345,11 @@ def test_repr_makes_the_layer_again(layer):
             TypeError,
             "function he_normal, expected what",
         ),
+        ((2, "relu"), {"save": "bits"}, ValueError, "save is 'bits', expected one of 'output', 'pre_act"),
+        ((2, "relu"), {"save": ["mask"]}, ValueError, r"save is \['mask'\], expected one of"),
+        ((2,), {"save": "mask"}, ValueError, "a layer without activation saves nothing, got save='mask'"),
+        ((2, "elu"), {"save": "mask"}, ValueError, "elu cannot do with a mask: .* .only relu, relu6, leaky"),
+        ((2, "hardswish"), {"save": "output"}, ValueError, "hardswish cannot take y="),
         ((2,), {"name": ""}, TypeError, "name is ''"),
     ],
 )

@@ -1,0 +1,139 @@
+/* Elementwise work: large arrays are split among threads, and large outputs go past the cache. */
+#include "fp_state.h"
+#include "kernels.h"
+#include "threads.h"
+
+enum {
+    MAX_ARGS = 2 + RF_MAX_PARAMS + 2,
+    LINE = 64,
+    /* Output bytes from which streaming pays, reading the output afterwards included (measured: relu and a
+     * sum of its output; below, the last-level cache would have kept it). */
+    STREAM_MIN_BYTES = 16 << 20,
+    /* Elements that are worth waking a thread for. */
+    SHARE_MIN = 1 << 16,
+};
+
+typedef struct {
+    const rf_kernels *kernels;
+    rf_loop *loop;
+    rf_stream_loop *stream;
+    const rf_half *half; /* NULL: the loop's own type */
+    int n_in, n_out;
+    char *const *args;
+    const ptrdiff_t *steps;
+    ptrdiff_t n, head, share; /* the first part ends at head + share, the others are `share` elements */
+    int streams;
+} work;
+
+static size_t size_of(rf_dtype dtype)
+{
+    return dtype == RF_FLOAT64 ? sizeof(double) : dtype == RF_FLOAT32 ? sizeof(float) : sizeof(uint16_t);
+}
+
+static void run_loop(const work *w, rf_loop *loop, int stream, char *const *args, ptrdiff_t n)
+{
+    if (w->half)
+        w->kernels->half_loop(w->half, loop, w->n_in, w->n_out, args, n, w->steps, stream);
+    else
+        loop(args, n, w->steps);
+}
+
+static void run_range(const work *w, ptrdiff_t first, ptrdiff_t last)
+{
+    char *args[MAX_ARGS];
+    int n_args = w->n_in + w->n_out;
+    for (int a = 0; a < n_args; a++) args[a] = w->args[a] + first * w->steps[a];
+    if (!w->streams) {
+        run_loop(w, w->loop, 0, args, last - first);
+        return;
+    }
+    ptrdiff_t head = first ? 0 : w->head;
+    if (head) {
+        run_loop(w, w->loop, 0, args, head);
+        for (int a = 0; a < n_args; a++) args[a] += head * w->steps[a];
+    }
+    if (w->half)
+        run_loop(w, w->loop, 1, args, last - first - head);
+    else
+        w->stream(args, last - first - head, w->steps, RF_AHEAD);
+    w->kernels->fence();
+}
+
+static void run_part(void *context, int index)
+{
+    const work *w = context;
+    ptrdiff_t first = index ? w->head + index * w->share : 0, last = w->head + (index + 1) * w->share;
+    rf_fp_state saved = rf_fp_enter();
+    run_range(w, first, last < w->n ? last : w->n);
+    rf_fp_leave(saved);
+}
+
+/* 1: the same elements; 0: memory apart; -1: anything else. */
+static int relation(const work *w, int in, int out, size_t size)
+{
+    if (w->args[in] == w->args[out] && w->steps[in] == w->steps[out]) return 1;
+    uintptr_t low[2], high[2];
+    for (int i = 0; i < 2; i++) {
+        int a = i ? out : in;
+        ptrdiff_t reach = (w->n - 1) * w->steps[a];
+        uintptr_t start = (uintptr_t)w->args[a], end = start + (uintptr_t)reach;
+        low[i] = reach < 0 ? end : start;
+        high[i] = (reach < 0 ? start : end) + size;
+    }
+    return low[0] >= high[1] || low[1] >= high[0] ? 0 : -1;
+}
+
+/* Whether parts may be computed in any order, and whether outputs may go past the cache. */
+static void inspect(work *w, int n_params, size_t size, int *may_split, int *may_stream)
+{
+    int n_data = w->n_in - n_params;
+    *may_split = *may_stream = 1;
+    for (int a = 0; a < w->n_in + w->n_out; a++)
+        *may_stream &= a >= n_data && a < w->n_in ? w->steps[a] == 0 : w->steps[a] == (ptrdiff_t)size;
+    for (int out = w->n_in; out < w->n_in + w->n_out; out++) {
+        *may_split &= w->steps[out] != 0;
+        *may_stream &= (uintptr_t)w->args[out] % LINE == (uintptr_t)w->args[w->n_in] % LINE;
+        for (int in = 0; in < w->n_in; in++) {
+            int how = relation(w, in, out, size);
+            *may_split &= how >= 0;
+            *may_stream &= how == 0;
+        }
+    }
+}
+
+void rf_run(rf_activation activation, rf_direction direction, rf_dtype dtype, char *const *args, ptrdiff_t n,
+            const ptrdiff_t *steps)
+{
+    const rf_kernels *kernels = rf_active_kernels();
+    const rf_activation_info *info = rf_info(activation);
+    const rf_row_kernels *row = &kernels->rows[activation][dtype == RF_FLOAT64 ? RF_FLOAT64 : RF_FLOAT32];
+    work w = {
+        .kernels = kernels,
+        .loop = row->loop[direction],
+        .stream = row->stream[direction],
+        .half = dtype < RF_N_COMPUTED ? NULL : &kernels->halves[dtype - RF_N_COMPUTED],
+        .n_in = (direction == RF_FORWARD ? 1 : 2) + info->n_params,
+        .n_out = direction == RF_BACKWARD ? info->n_gradients : 1,
+        .args = args,
+        .steps = steps,
+        .n = n,
+        .share = n,
+    };
+    int n_parts = 1;
+    if (n >= SHARE_MIN) {
+        size_t size = size_of(dtype);
+        int may_split, may_stream;
+        inspect(&w, info->n_params, size, &may_split, &may_stream);
+        w.streams = may_stream && n >= (ptrdiff_t)(STREAM_MIN_BYTES / size);
+        if (steps[w.n_in] == (ptrdiff_t)size)
+            w.head = (ptrdiff_t)((0 - (uintptr_t)args[w.n_in]) % LINE / size);
+        ptrdiff_t most = may_split ? n / SHARE_MIN : 1, threads = most > 1 ? rf_get_num_threads() : 1;
+        n_parts = (int)(threads < most ? threads : most);
+        /* whole blocks of lines, so that every part streams from its first element on */
+        w.share = ((n - w.head + n_parts - 1) / n_parts + 1023) / 1024 * 1024;
+    }
+    if (n_parts > 1)
+        rf_parallel(n_parts, run_part, &w);
+    else
+        run_part(&w, 0);
+}
