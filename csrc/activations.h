@@ -170,6 +170,87 @@ static RF_INLINE T F(gelu_tanh_backward)(T g, T x)
     return left ? F(unscale)(g, grown, e) : g * (y + rest);
 }
 
+/* silu: x / (1 + e^-x) (arXiv 1702.03118). */
+static RF_INLINE T F(silu)(T x)
+{
+    T c = F(cut_above)(F(cut_below)(x, F(SILU_LOW)), F(LOGISTIC_HIGH));
+    TYPE(exp_parts) e = F(exp_split)(-c, -F(LOGISTIC_SHIFT));
+    T base = F(LOGISTIC_ONE) + e.scale, base_lo = F(LOGISTIC_ONE) - (base - e.scale);
+    T d = F(fma)(e.scale, e.p, base), d_lo = F(fma)(e.scale, e.p, base - d) + base_lo;
+    T y = F(divided)(c, d, d_lo) * F(LOGISTIC_ONE);
+    return x <= F(LOGISTIC_HIGH) ? y : x;
+}
+static RF_INLINE T F(silu_backward)(T g, T x)
+{
+    T t = F(cut_above)(F(cut_below)(x, F(EXP_VANISHED)), 2 * F(LOGISTIC_HIGH));
+    T y = F(silu_slope)(g, (TYPE(pair)){t, 0}, F(exp_of_minus)(t), 0);
+    return DIGITS == 24 && x != x ? x : y;
+}
+
+/* swish: x / (1 + e^(-beta x)) (arXiv 1710.05941); x / 2 with beta 0. */
+static RF_INLINE T F(swish)(T x, T beta)
+{
+    TYPE(pair) t = F(product)(x, beta);
+    TYPE(logistic_parts) l = F(logistic_parts_of)(t.hi, F(exp_split_pair)(-t.hi, -t.lo, 0));
+    T d = F(fma)(l.scale, l.p, l.base), d_lo = F(fma)(l.scale, l.p, l.base - d) + l.base_lo;
+    T finite = F(at_most)(F(at_least)(x, -F(MAX)), F(MAX));
+    T y = F(divided)(F(stepped)(finite, l.far), d, d_lo);
+    /* with beta 0 an infinite x stays infinite */
+    return t.hi > F(LOGISTIC_HIGH) ? x : l.far ? y * F(EXP_STEP) : y - (finite - x);
+}
+static RF_INLINE T F(swish_backward)(T g, T x, T beta)
+{
+    TYPE(pair) t = F(product)(x, beta);
+    t.hi = F(at_most)(t.hi, 2 * F(LOGISTIC_HIGH));
+    return F(silu_slope)(g, t, F(exp_split_pair)(-t.hi, -t.lo, 0), 1);
+}
+
+/* mish: x * tanh(softplus(x)) (arXiv 1908.08681), which is x n / (n + 2) with n = w (w + 2), w = e^x. */
+static RF_INLINE T F(mish)(T x)
+{
+    T c = F(cut_above)(F(cut_below)(x, F(SILU_LOW)), F(MISH_HIGH)), one = F(LOGISTIC_ONE), two = 2 / one;
+    TYPE(exp_parts) e = F(exp_split)(c, F(LOGISTIC_SHIFT)); /* w, n and d are multiplied by 1 / one */
+    T w = F(fma)(e.scale, e.p, e.scale);
+    T w_lo = F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, e.scale - w));
+    T m = F(fma)(w, one, 2), n = w * m;
+    T n_lo = F(fma)(w, F(fma)(w, one, 2 - m), F(fma)(w, m, -n)) + 2 * w_lo * (m - 1);
+    T d = n + two, d_lo = (n + (two - d)) + n_lo;
+    T p = c * n, p_lo = F(fma)(c, n_lo, F(fma)(c, n, -p));
+    T r = 1 / d, y = p * r, minus_rest = F(fma)(y, d_lo, F(fma)(y, d, -p)) - p_lo;
+    y = F(fma)(-r, minus_rest, y); /* subtracted, because the sum of -0 and +0 is +0 */
+    return x <= F(MISH_HIGH) ? y : x;
+}
+static RF_INLINE T F(mish_backward)(T g, T x)
+{
+    /* w ((s + 1) d + 4 x s) / d^2 with s = 1 + w, d = s^2 + 1 */
+    T c = F(at_most)(x, F(MISH_SLOPE_HIGH));
+    TYPE(scaled) e = F(exp_scaled)(c);
+    c = F(at_least)(c, F(EXP_VANISHED));
+    T unlift = e.step < (T)0.5 ? 0 : e.scale * (T)0.25, w = e.hi * unlift;
+    T s = 1 + w, s_lo = (unlift > 1 ? 1 + (w - s) : w + (1 - s)) + e.lo * unlift;
+    T d = F(fma)(s, s, 1), d_lo = F(fma)(s, s, 1 - d) + 2 * s * s_lo;
+    T a = 1 + s, a_lo = (s + (1 - a)) + s_lo;
+    T p = a * d, p_lo = F(fma)(a, d, -p) + F(fma)(a_lo, d, a * d_lo);
+    T q = 4 * c * s, q_lo = F(fma)(4 * c, s, -q) + 4 * c * s_lo;
+    T sum = p + q, p_kept = sum - q, sum_lo = (p - p_kept) + (q - (sum - p_kept)) + (p_lo + q_lo);
+    T f = d * d, f_lo = F(fma)(d, d, -f) + 2 * d * d_lo;
+    T n = e.hi * sum, n_lo = F(fma)(e.hi, sum, -n) + F(fma)(e.hi, sum_lo, e.lo * sum);
+    T r = 1 / f, y = n * r, rest = r * (F(fma)(-y, f_lo, F(fma)(-y, f, n)) + n_lo);
+    T v = g * e.step, scaled_y = y * e.scale, z = F(fma)(v, scaled_y, v * (rest * e.scale));
+    return (z == z ? z : v * scaled_y) * e.step; /* v may be infinite */
+}
+
+/* softplus: log(1 + e^(beta x)) / beta; with beta 0 the limit, infinity. */
+static RF_INLINE T F(softplus)(T x, T beta) { return F(softplus_of)(x, beta); }
+static RF_INLINE T F(softplus_backward)(T g, T x, T beta)
+{
+    TYPE(pair) t = F(product)(x, beta);
+    TYPE(logistic_parts) l = F(logistic_parts_of)(t.hi, F(exp_split_pair)(-t.hi, -t.lo, 0));
+    T d = l.base + F(fma)(l.scale, l.p, l.base_lo);
+    T y = F(stepped)(F(stepped)(g, l.far) / d, l.far);
+    return t.hi > F(LOGISTIC_HIGH) ? g : y;
+}
+
 /* softsign: x / (1 + |x|), its derivative 1 / (1 + |x|)^2. */
 static RF_INLINE T F(softsign)(T x)
 {
@@ -276,6 +357,14 @@ RF_ROW(gelu,       UNARY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF
        "x * (1 + erf(x / sqrt(2))) / 2")
 RF_ROW(gelu_tanh,  UNARY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x ** 3)))")
+RF_ROW(silu,       UNARY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+       "x / (1 + exp(-x))")
+RF_ROW(swish,      PARAM,  ("beta", 1.0),            RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+       "x / (1 + exp(-beta * x))")
+RF_ROW(mish,       UNARY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+       "x * tanh(log(1 + exp(x)))")
+RF_ROW(softplus,   PARAM,  ("beta", 1.0),            RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+       "log(1 + exp(beta * x)) / beta")
 RF_ROW(softsign,   UNARY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x / (1 + abs(x))")
 RF_ROW(sigmoid,    UNARY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,

@@ -11,6 +11,13 @@ double, whose degree is a tight fit, relative to expm1(r).
 TANH_M0.. are the coefficients of M in x - tanh(x) = x^3 / M(x^2), |x| <= 1 (float only); they minimise the error
 relative to tanh(x).
 
+GELU_S0.. are the coefficients of s in erfc(a / sqrt(2)) e^(a^2 / 2) / 2 = SCALE t s(t - CENTRE), t = 1 / (1 + C a);
+they minimise the error relative to s. C was scanned for a low degree, and float's SCALE for one whose low
+coefficients are next to floats.
+
+ATANH_R0.. are the coefficients of R in atanh(h) = h + h^3 R(h^2), 0 <= h <= 1/3; they minimise the error relative to
+atanh(h).
+
 Coefficients are rounded to the type one at a time, lowest first (the low ones matter most), and the rest is fitted
 again after each, so that it makes up for what rounding did.
 
@@ -49,6 +56,14 @@ R_MAX = LN2 / 2 * (1 + mpf(2) ** -13)
 # name, C suffix, precision in bits, degree of q, what its error is relative to, bounds on its error in ULP of
 # exp(r) and of expm1(r)
 TYPES = [("f32", "f", 24, 4, mpmath.exp, (0.06, 0.3)), ("f64", "", 53, 9, mpmath.expm1, (0.06, 0.2))]
+# of gelu by precision: C, CENTRE, SCALE, the largest a, degree, how many of the lowest coefficients are rounded one
+# at a time, bound on the error in units of 2^-precision
+GELU = {
+    24: ("0x1.30a3d8p-2", "0x1.cp-2", "0x1.c324cap+0", 14.7, 9, 9, 0.06),
+    53: ("0x1.5p-3", "0x1.2p-1", "0x1p+0", 39, 21, 7, 0.5),
+}
+# by the precision: degree of R, and bound on its error in units of 2^-precision atanh(h)
+ATANH = {24: (3, 0.08), 53: (9, 0.02)}
 TANH_DEGREE, TANH_BOUND = 3, 0.05  # of M, and on the error in units of 2^-24 tanh(x)
 
 
@@ -102,13 +117,17 @@ def minimax(rows, values):
         chosen[min(ratio, key=ratio.get)] = worst
 
 
-def fit(function, weight, degree, bits, nodes):
-    """Coefficients, lowest first, that minimise the largest weight * |function - polynomial| at the nodes."""
-    c = []
-    for low in range(degree + 1):
-        rows = [[weight(r) * r**j for j in range(low, degree + 1)] for r in nodes]
-        values = [weight(r) * (function(r) - (polynomial(c, r) if c else 0)) for r in nodes]
-        c.append(rounded(minimax(rows, values)[0], bits))
+def fit(function, weight, degree, bits, nodes, one_by_one=None):
+    """Coefficients, lowest first, that minimise the largest weight * |function - polynomial| at the nodes.
+
+    The `one_by_one` lowest, by default all, are rounded one at a time.
+    """
+    c, exact, weights = [], [function(r) for r in nodes], [weight(r) for r in nodes]
+    for low in range((degree if one_by_one is None else one_by_one) + 1):
+        rows = [[w * r**j for j in range(low, degree + 1)] for w, r in zip(weights, nodes, strict=True)]
+        left = [e - (polynomial(c, r) if c else 0) for e, r in zip(exact, nodes, strict=True)]
+        best = minimax(rows, [w * e for w, e in zip(weights, left, strict=True)])
+        c += [rounded(v, bits) for v in (best if low == one_by_one else best[:1])]
     return c
 
 
@@ -136,6 +155,48 @@ def fit_m(bits):
     return fit(m_exact, lambda z: tanh_error(z, m_exact(z)), TANH_DEGREE, bits, nodes)
 
 
+def gelu_nodes(bits, points=100):
+    c, centre, _, far, *_ = GELU[bits]
+    return chebyshev(1 / (1 + number(c) * far) - number(centre), 1 - number(centre), points)
+
+
+def number(hexadecimal):
+    return mpf(float.fromhex(hexadecimal))
+
+
+def s_exact(bits):
+    c, centre, scale, *_ = GELU[bits]
+
+    def s(u):
+        t = u + number(centre)
+        a = (1 / t - 1) / number(c)
+        return mpmath.erfc(a / mpmath.sqrt(2)) * mpmath.exp(a * a / 2) / 2 / t / number(scale)
+
+    return s
+
+
+def fit_s(bits):
+    *_, degree, one_by_one, _ = GELU[bits]
+    s = s_exact(bits)
+    return fit(s, lambda u: 1 / s(u), degree, bits, gelu_nodes(bits), one_by_one)
+
+
+def r_exact(u):
+    h = mpmath.sqrt(u)
+    return (mpmath.atanh(h) - h) / h**3
+
+
+def atanh_share(u):
+    """How much an error of R weighs relative to atanh(h)."""
+    h = mpmath.sqrt(u)
+    return h**3 / mpmath.atanh(h)
+
+
+def fit_r(bits):
+    nodes = chebyshev(mpf(0), mpf(1) / 9 * (1 + mpf(2) ** -20), 160)
+    return fit(r_exact, atanh_share, ATANH[bits][0], bits, nodes)
+
+
 def q_errors(q, bits, points=2000):
     """Largest error of r + r^2 q(r) in ULP of exp(r) and in ULP of expm1(r)."""
 
@@ -157,6 +218,8 @@ def constants(bits, degree, relative_to):
     yield "GELU_LINEAR_HI", linear
     yield "GELU_LINEAR_LO", rounded(GELU_LINEAR - linear, bits)
     yield from ((f"EXPM1_Q{i}", c) for i, c in enumerate(fit_q(degree, bits, relative_to)))
+    yield from ((f"GELU_S{i}", c) for i, c in enumerate(fit_s(bits)))
+    yield from ((f"ATANH_R{i}", c) for i, c in enumerate(fit_r(bits)))
     if bits == 24:
         yield from ((f"TANH_M{i}", c) for i, c in enumerate(fit_m(bits)))
 
@@ -186,6 +249,18 @@ def main():
             f"/* error of q at most {float(errors[0]):.2g} ULP of exp(r) (bound {bounds[0]}), "
             f"{float(errors[1]):.2g} of expm1(r) (bound {bounds[1]}) */"
         )
+        s, exact = [v for n, v in lines if n.startswith("GELU_S")], s_exact(bits)
+        error = max(abs(polynomial(s, u) / exact(u) - 1) for u in gelu_nodes(bits, 333)) * 2**bits
+        failed |= error > GELU[bits][-1]
+        print(f"/* error of s at most {float(error):.2g} * 2^-{bits} s (bound {GELU[bits][-1]}) */")
+        r = [v for n, v in lines if n.startswith("ATANH_R")]
+        error = max(
+            atanh_share(u) * abs(polynomial(r, u) - r_exact(u)) * 2**bits
+            for u in chebyshev(mpf(0), mpf(1) / 9, 499)
+        )
+        bound = ATANH[bits][1]
+        failed |= error > bound
+        print(f"/* error of R at most {float(error):.2g} * 2^-{bits} atanh(h) (bound {bound}) */")
         if m := [v for n, v in lines if n.startswith("TANH_M")]:
             error = max(
                 abs(tanh_error(z, m_exact(z)) * (polynomial(m, z) - m_exact(z)))

@@ -18,6 +18,12 @@ enum { EXP_STEP_LOG2_f32 = 100 };
 /* 1 / (1 + e^-x) is 0 or 1 outside; the denominator is scaled by ONE. */
 static const float LOGISTIC_LOW_f32 = -105, LOGISTIC_HIGH_f32 = 43, LOGISTIC_ONE_f32 = 0x1p-64f;
 enum { LOGISTIC_SHIFT_f32 = 64 };
+/* silu and mish vanish below LOW; mish is x above HIGH, and its slope 1 above SLOPE_HIGH. */
+static const float SILU_LOW_f32 = -110, MISH_HIGH_f32 = 10, MISH_SLOPE_HIGH_f32 = 13;
+/* softplus scales by 1 / LOGISTIC_ONE unless its beta is below SMALL; the power of 2 in beta is held in the
+ * interval. */
+static const float BETA_SMALL_f32 = 0x1p-40f, BETA_LOW_f32 = 0x1p-100f, BETA_HIGH_f32 = 0x1p126f;
+static const float TINY_f32 = FLT_MIN;
 static const float TANH_FLAT_f32 = 10;          /* it is 1 above */
 static const float SOFTSIGN_FLAT_f32 = 0x1p30f; /* it is 1 above */
 static const float SIXTH_f32 = 0x1.555556p-3f, SIXTH_LO_f32 = -0x1.555556p-28f;
@@ -39,6 +45,13 @@ static RF_INLINE float exp_twice_f32(float r)
     q = fma_f32(r, q, 8 * 0x1.555492p-3f);
     q = fma_f32(r, q, 4 * 0x1.fffffcp-2f);
     return fma_f32(r, fma_f32(r, q, 2), 1);
+}
+
+/* (atanh(h) - h) / h^3 as a function of u = h^2 <= 1/9. */
+static RF_INLINE float atanh_rest_f32(float u)
+{
+    float q = fma_f32(u, 0x1.1ec906p-3f, 0x1.1ec07p-3f);
+    return fma_f32(u, fma_f32(u, q, 0x1.99d1cap-3f), 0x1.555502p-2f);
 }
 
 /* x^3 / (x - tanh(x)) as a function of z = x^2 <= 1. */
@@ -100,6 +113,9 @@ static const double EXP_FAR_f64 = -600, EXP_VANISHED_f64 = -1460, EXP_STEP_f64 =
 enum { EXP_STEP_LOG2_f64 = 800 };
 static const double LOGISTIC_LOW_f64 = -746, LOGISTIC_HIGH_f64 = 43, LOGISTIC_ONE_f64 = 0x1p-512;
 enum { LOGISTIC_SHIFT_f64 = 512 };
+static const double SILU_LOW_f64 = -756, MISH_HIGH_f64 = 20, MISH_SLOPE_HIGH_f64 = 24;
+static const double BETA_SMALL_f64 = 0x1p-400, BETA_LOW_f64 = 0x1p-900, BETA_HIGH_f64 = 0x1p1022;
+static const double TINY_f64 = DBL_MIN;
 static const double TANH_FLAT_f64 = 20;
 static const double SOFTSIGN_FLAT_f64 = 0x1p60;
 static const double SIXTH_f64 = 0x1.5555555555555p-3, SIXTH_LO_f64 = 0x1.5555555555555p-57;
@@ -115,6 +131,19 @@ static RF_INLINE double expm1_q_f64(double r)
     q = fma_f64(r, q, 0x1.5555555552275p-5);
     q = fma_f64(r, q, 0x1.555555555554fp-3);
     return fma_f64(r, q, 0x1.0000000000005p-1);
+}
+
+static RF_INLINE double atanh_rest_f64(double u)
+{
+    double q = fma_f64(u, 0x1.5c7d0bb8b2cb9p-4, 0x1.55ace771e84ccp-5);
+    q = fma_f64(u, q, 0x1.efd92c4b93304p-5);
+    q = fma_f64(u, q, 0x1.1067b81602cap-4);
+    q = fma_f64(u, q, 0x1.3b1ddc56fbae9p-4);
+    q = fma_f64(u, q, 0x1.745cb3f6ac218p-4);
+    q = fma_f64(u, q, 0x1.c71c741cabd1bp-4);
+    q = fma_f64(u, q, 0x1.249249208c047p-3);
+    q = fma_f64(u, q, 0x1.99999999a0756p-3);
+    return fma_f64(u, q, 0x1.5555555555535p-2);
 }
 
 /* As above; u is exact where t >= 9/32. */

@@ -10,8 +10,7 @@ enum {
     F(BLOCK) = 256,
     F(MAX_ARGS) = 5,
     F(LINES) = 256 / sizeof(T), /* elements that are streamed at once: four cache lines */
-    F(AHEAD) = 2048 /
-        sizeof(T), /* how far inputs are prefetched: without, it takes up to three times as long */
+    F(AHEAD) = RF_AHEAD / sizeof(T),
 };
 
 static RF_INLINE int F(contiguous)(const ptrdiff_t *steps, int from, int to)

@@ -36,6 +36,13 @@ static RF_INLINE T F(cut_below)(T x, T limit)
     if (DIGITS != 24) return F(at_least)(x, limit);
     return F(from_bits)(F(bits)(x) < F(bits)(limit) ? F(bits)(x) : F(bits)(limit));
 }
+/* The larger of two numbers that are not both negative; a NaN may get lost. */
+static RF_INLINE T F(larger)(T x, T y)
+{
+    if (DIGITS != 24) return x > y ? x : y;
+    int32_t u = (int32_t)F(bits)(x), v = (int32_t)F(bits)(y);
+    return F(from_bits)((U)(u > v ? u : v));
+}
 static RF_INLINE int F(is_finite)(T x) { return F(abs)(x) <= F(MAX); }
 
 /* a (1 + p), for infinite a, too. */
@@ -74,7 +81,7 @@ typedef struct {
 
 /* Adding the magic number rounds x / ln 2 to the integer k and leaves k plus the exponent bias in the low
  * bits; what overflows there is shifted out. */
-static RF_INLINE T F(exp_magic)(int shift) { return F(ROUNDER) + (T)(F(EXPONENT_BIAS) + shift); }
+static RF_INLINE T F(exp_magic)(T shift) { return F(ROUNDER) + (F(EXPONENT_BIAS) + shift); }
 
 /* e^(r + d) - 1 - r = r^2 q(r) + d e^r for a d that counts to first order. If it is tiny, below 2^-21 for
  * float, r^2 d / 2 is all that is needed of d e^r's tail. */
@@ -91,17 +98,27 @@ static RF_INLINE TYPE(exp_parts) F(exp_parts_of)(T t, T r, T d, int tiny)
     return (TYPE(exp_parts)){F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), p, s - (p - r)};
 }
 
-static RF_INLINE TYPE(exp_parts) F(exp_split)(T x, int shift)
+static RF_INLINE TYPE(exp_parts) F(exp_split)(T x, T shift)
 {
     T t = F(fma)(x, F(LOG2E), F(exp_magic)(shift)), k = t - F(exp_magic)(shift);
     return F(exp_parts_of)(t, F(fma)(k, -F(LN2_HI), x), k * -F(LN2_LO), DIGITS == 24);
 }
 
 /* The same of x + x_lo. */
-static RF_INLINE TYPE(exp_parts) F(exp_split_pair)(T x, T x_lo, int shift)
+static RF_INLINE TYPE(exp_parts) F(exp_split_pair)(T x, T x_lo, T shift)
 {
     T t = F(fma)(x, F(LOG2E), F(exp_magic)(shift)), k = t - F(exp_magic)(shift);
     return F(exp_parts_of)(t, F(fma)(k, -F(LN2_HI), x), F(fma)(k, -F(LN2_LO), x_lo), 0);
+}
+
+/* exp(-x) in two operations fewer; p has the rounding of the reduced x, and there is no p_lo. */
+static RF_INLINE TYPE(exp_parts) F(exp_of_minus)(T x)
+{
+    T t = F(fma)(x, -F(LOG2E), F(exp_magic)(0)), k = t - F(exp_magic)(0);
+    /* not with -x: of a clamped x gcc would make two clamps */
+    T r = -F(fma)(k, F(LN2_LO), F(fma)(k, F(LN2_HI), x));
+    return (TYPE(exp_parts)){F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), F(fma)(r * r, F(expm1_q)(r), r),
+                             0};
 }
 
 static RF_INLINE TYPE(pair) F(minus_one)(TYPE(exp_parts) e)
@@ -269,4 +286,87 @@ static RF_INLINE TYPE(pair) F(odd_cubic)(T x, TYPE(pair) square, T c, T c_lo)
     m_lo += F(fma)(c, square.lo, F(fma)(c_lo, square.hi, F(GELU_LINEAR_LO)));
     T hi = x * m;
     return (TYPE(pair)){hi, F(fma)(x, m_lo, F(fma)(x, m, -hi))};
+}
+
+/* n / (d + d_lo): float's 1 ULP takes the remainder. */
+static RF_INLINE T F(divided)(T n, T d, T d_lo)
+{
+    if (DIGITS != 24) return n / (d + d_lo);
+    T r = 1 / d, y = n * r, minus_rest = F(fma)(y, d_lo, F(fma)(y, d, -n));
+    return F(fma)(-r, minus_rest, y); /* subtracted, because the sum of -0 and +0 is +0 */
+}
+
+/* e^-x beside the 1 it is added to. Far left both are multiplied by EXP_STEP^2, and the 1 does not count. */
+typedef struct {
+    T scale, p, one, base, base_lo; /* e^-x = scale (1 + p); base + base_lo = scale + one */
+    int far;
+} TYPE(logistic_parts);
+
+static RF_INLINE TYPE(logistic_parts) F(logistic_parts_of)(T x, TYPE(exp_parts) e)
+{
+    int far = x < F(EXP_FAR);
+    U drop = far ? (U)(2 * F(EXP_STEP_LOG2)) << F(MANTISSA_BITS) : 0;
+    T scale = F(from_bits)(F(bits)(e.scale) - drop), one = far ? F(TINY) : 1, base = one + scale;
+    return (TYPE(logistic_parts)){scale, e.p, one, base, one - (base - scale), far};
+}
+static RF_INLINE T F(stepped)(T v, int far) { return far ? v * F(EXP_STEP) : v; }
+
+/* beta * x, but not far beyond +-EXP_VANISHED; 0 where beta is, even for infinite x. What depends on beta
+ * alone leaves the loop. */
+static RF_INLINE TYPE(pair) F(product)(T x, T beta)
+{
+    T size = F(at_most)(F(abs)(beta), F(MAX)), limit = F(at_most)(-F(EXP_VANISHED) / size, F(MAX));
+    T c = F(at_most)(F(at_least)(x, -limit), limit), b = F(copysign)(size, beta), t = b * c;
+    return (TYPE(pair)){t, F(fma)(b, c, -t)};
+}
+
+/* The derivative of t s(t) with s(t) = 1 / (1 + e^-t) is a s(t) with a = 1 + min(t, 0) + |t| s(-|t|); e is
+ * e^-t. For a pair t the budget allows for what costs silu its time: t_lo, and the rounding of base. */
+static RF_INLINE T F(silu_slope)(T g, TYPE(pair) t, TYPE(exp_parts) e, int of_pair)
+{
+    TYPE(logistic_parts) l = F(logistic_parts_of)(t.hi, e);
+    T d = F(fma)(l.scale, l.p, l.base), d_lo = F(fma)(l.scale, l.p, l.base - d), r = 1 / d;
+    T less = t.hi < 0 ? l.one : F(fma)(l.scale, l.p, l.scale), s = less * r;
+    T b = 1 + F(cut_above)(t.hi, 0), a = F(fma)(F(abs)(t.hi), s, b), m = a * r;
+    T rest = F(fma)(F(abs)(t.hi), s, F(fma)(-m, d, b));
+    if (of_pair) d_lo += l.base_lo, rest += t.hi < 0 ? t.lo - t.lo * s : t.lo * s;
+    rest = F(fma)(-m, d_lo, rest);
+    T v = F(stepped)(g, l.far), y = F(fma)(v, m, v * (r * rest));
+    return F(stepped)(of_pair ? y == y ? y : v * m : y, l.far);
+}
+
+/* log1p(one * (z + z_lo)) / one as 2 atanh(h), h = one * z / (2 + one * z). */
+static RF_INLINE TYPE(pair) F(log1p)(T z, T z_lo, T one)
+{
+    T r = 2 / F(fma)(one, z, 2), y = z * r, h = (T)0.5 * one * y, u = h * h;
+    return (TYPE(pair)){y, F(fma)(F(fma)(-h, z, z - y) + z_lo, r, y * u * F(atanh_rest)(u))};
+}
+
+/* softplus: sign(beta) * (max(v, 0) + log1p(e^-|b v|) / b) with b = |beta|, v = sign(beta) * x. What is added
+ * is multiplied by `up`, so that it is not subnormal. What depends on beta alone leaves the loop. */
+static RF_INLINE T F(softplus_of)(T x, T beta)
+{
+    const int plain = __builtin_constant_p(beta) && beta == 1; /* t_lo is 0 then, and lead 1: same bits */
+    T nan = beta == beta ? 0 : beta, sign = F(copysign)(1, beta) + nan;
+    T b = F(cut_above)(F(abs)(beta), F(MAX)), divisor = b == 0 ? 1 : b;
+    T power = F(from_bits)(F(bits)(b) & ((U)(2 * F(EXPONENT_BIAS) + 1) << F(MANTISSA_BITS)));
+    power = F(cut_above)(F(larger)(power, F(BETA_LOW)), F(BETA_HIGH));
+    T exponent = F(from_bits)(F(bits)(power) >> F(MANTISSA_BITS) | F(bits)(F(ROUNDER))) - F(ROUNDER);
+    T up = b < F(BETA_SMALL) ? 1 : 1 / F(LOGISTIC_ONE), down = b == 0 ? F(INF) : 1 / up;
+    T shift = (T)((b < F(BETA_SMALL) ? 0 : F(LOGISTIC_SHIFT)) + F(EXPONENT_BIAS)) - exponent;
+    T limit = F(cut_above)(F(LN2_HI) * (shift + F(EXPONENT_BIAS) - 2) / b, F(MAX));
+    T lead = power / divisor, lead_lo = F(fma)(-lead, divisor, power) / divisor;
+
+    T v = x * (sign * up), a = F(cut_above)(F(abs)(x), limit), t = b * a;
+    TYPE(exp_parts) e = F(exp_split_pair)(-t, plain ? 0 : F(fma)(-b, a, t), shift);
+    T z = F(fma)(e.scale, e.p, e.scale), z_lo = F(fma)(e.scale, e.p, e.scale - z);
+    TYPE(pair) l = F(log1p)(z, z_lo, power / up), y = l;
+    if (!plain) {
+        y.hi = l.hi * lead;
+        y.lo = F(fma)(l.hi, lead_lo, F(fma)(l.lo, lead, F(fma)(l.hi, lead, -y.hi)));
+    }
+    T m = F(larger)(v, 0), large = F(larger)(m, y.hi), small = F(cut_above)(m, y.hi), sum = large + small;
+    T value = sum + ((small - (sum - large)) + y.lo);
+    if (!plain) value = v < (b == 0 ? -F(INF) : -limit * up) ? 0 : value;
+    return v <= limit * up ? value * (sign * down) : plain ? x : x + nan;
 }

@@ -6,6 +6,8 @@ from libc.stdint cimport intptr_t
 
 cimport numpy as cnp
 
+import numpy as np
+
 cnp.import_array()
 cnp.import_ufunc()
 
@@ -218,6 +220,11 @@ cdef bint same_layout(object a, cnp.ndarray b):
     return True
 
 
+cdef bint holds(object found) except -1:
+    """Whether a comparison, a bool or an array of them, holds anywhere."""
+    return found if type(found) is bool else found.any()
+
+
 cdef bint partly_overlap(cnp.ndarray a, cnp.ndarray b):
     """Whether two arrays of one layout share memory without being the same memory."""
     cdef intptr_t distance = <intptr_t>cnp.PyArray_DATA(a) - <intptr_t>cnp.PyArray_DATA(b)
@@ -230,15 +237,20 @@ cdef class Function:
 
     The usual call has contiguous arrays of one shape and dtype, Python numbers as parameters and no keyword but
     ``out``. NumPy needs more time to convert the numbers than relu does for a thousand elements. Numbers take the
-    arrays' dtype: bfloat16 included, from which NumPy itself goes to float32.
+    arrays' dtype: bfloat16 included, from which NumPy itself goes to float32. Parameters that make no sense are
+    left to the activation's `check`, which raises.
     """
 
     cdef readonly object ufunc
+    cdef object activation
     cdef int row, n_data, n_out
+    cdef bint may_be_nan, are_ends
     cdef rf_direction direction
 
-    def __init__(self, ufunc):
-        self.ufunc = ufunc
+    def __init__(self, ufunc, activation):
+        self.ufunc, self.activation = ufunc, activation
+        self.may_be_nan = None in activation.params.values()  # learned
+        self.are_ends = "min_val" in activation.params
         name = ufunc.__name__.removesuffix("_backward")
         self.row = [row[0] for row in _rows()].index(name)
         self.direction = <rf_direction>(RF_BACKWARD if name != ufunc.__name__ else RF_FORWARD)
@@ -250,7 +262,21 @@ cdef class Function:
         result = self.usual(operands, kwargs)
         return self.any(operands, kwargs) if result is None else result
 
+    cdef int check(self, tuple operands) except -1:
+        cdef bint wrong = False
+        cdef list params = [np.asarray(p) if isinstance(p, (list, tuple)) else p for p in operands[self.n_data:]]
+        for value in params:
+            if not isinstance(value, (int, float, np.generic, np.ndarray)):
+                return 0  # of a kind that may be computed later, or that the ufunc refuses
+            wrong |= not self.may_be_nan and holds(value != value)
+        if self.are_ends:
+            wrong |= holds(params[0] > params[1])
+        if wrong:
+            self.activation.check(dict(zip(self.activation.params, params)))
+        return 0
+
     cdef any(self, tuple operands, dict kwargs):
+        self.check(operands)
         for i in range(self.n_data):
             if not is_bfloat16(operands[i]):
                 break
@@ -264,9 +290,11 @@ cdef class Function:
         """Return the result, or None if the call is not of the usual kind."""
         cdef char *args[MAX_ARGS]
         cdef ptrdiff_t steps[MAX_ARGS]
+        cdef double given[2]
         cdef double params[2]
         cdef rf_dtype dtype
         cdef Py_ssize_t i, n_in = len(operands)
+        given[0] = given[1] = 0
         if self.n_out != 1 or len(kwargs) > 1 or type(operands[0]) is not cnp.ndarray:
             return None
         cdef cnp.ndarray x = operands[0]
@@ -291,8 +319,11 @@ cdef class Function:
         for i in range(self.n_data, n_in):
             if type(operands[i]) is not float and type(operands[i]) is not int:
                 return None
+            given[i - self.n_data] = operands[i]
             args[i] = <char *>&params[i - self.n_data]
             steps[i] = 0
+        if isnan(given[0] + given[1]) and not self.may_be_nan or self.are_ends and given[0] > given[1]:
+            return None  # to be refused, or infinite
         y = kwargs.get("out") if kwargs else None
         if y is not None:
             if not same_layout(y, x) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>y):

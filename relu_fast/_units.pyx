@@ -1,5 +1,6 @@
 """Fused per-unit passes over NumPy arrays: everything is checked here, once, before anything is written."""
 
+from libc.math cimport NAN, isnan
 from libc.stdint cimport int64_t, uint8_t, uint16_t
 
 cimport numpy as cnp
@@ -148,26 +149,50 @@ cdef list parameters(object activation, dict params, cnp.ndarray like, Py_ssize_
         if value is None:
             raise TypeError(f"{activation} needs {name}=: a number, or one per unit")
         found.append(per_unit(value, like, units, axis, name, like_name, True))
+    check_values(activation, found)
     return found
 
 
+cdef double comparable(cnp.ndarray a, Py_ssize_t i) noexcept:
+    """NaN where element i is, else a number that compares with those of the same dtype as the elements do.
+
+    By hand: NumPy's comparisons clear the floating-point flags of the caller.
+    """
+    cdef int dtype = dtype_of(a), half, size
+    if dtype == RF_FLOAT32:
+        return (<float *>cnp.PyArray_DATA(a))[i]
+    if dtype == RF_FLOAT64:
+        return (<double *>cnp.PyArray_DATA(a))[i]
+    half = (<uint16_t *>cnp.PyArray_DATA(a))[i]
+    size = half & 0x7fff
+    if size > (0x7c00 if dtype == RF_FLOAT16 else 0x7f80):
+        return NAN
+    return -size if half & 0x8000 else size
+
+
 cdef bint any_negative(cnp.ndarray a) noexcept:
-    """By hand: NumPy's comparisons clear the floating-point flags of the caller."""
-    cdef Py_ssize_t i
-    cdef int dtype = dtype_of(a)
-    cdef int infinity = 0x7c00 if dtype == RF_FLOAT16 else 0x7f80, half
     for i in range(cnp.PyArray_SIZE(a)):
-        if dtype == RF_FLOAT32:
-            if (<float *>cnp.PyArray_DATA(a))[i] < 0:
-                return True
-        elif dtype == RF_FLOAT64:
-            if (<double *>cnp.PyArray_DATA(a))[i] < 0:
-                return True
-        else:
-            half = (<uint16_t *>cnp.PyArray_DATA(a))[i]
-            if half & 0x8000 and 0 < half & 0x7fff <= infinity:
-                return True
+        if comparable(a, i) < 0:
+            return True
     return False
+
+
+cdef int check_values(object activation, list params) except -1:
+    """Leave parameters that make no sense to the row, which raises."""
+    cdef bint wrong = False
+    cdef cnp.ndarray param, low, high
+    cdef Py_ssize_t i
+    if ROW_LEARNED[activation] is None:
+        for param in params:
+            for i in range(cnp.PyArray_SIZE(param)):
+                wrong |= isnan(comparable(param, i))
+    if ROW_PARAMS[activation] == ("min_val", "max_val"):
+        low, high = params
+        for i in range(max(cnp.PyArray_SIZE(low), cnp.PyArray_SIZE(high))):
+            wrong |= comparable(low, i % cnp.PyArray_SIZE(low)) > comparable(high, i % cnp.PyArray_SIZE(high))
+    if wrong:
+        ACTIVATIONS[activation].check(dict(zip(ROW_PARAMS[activation], params)))
+    return 0
 
 
 cdef int check_tells_sign(object activation, list params) except -1:

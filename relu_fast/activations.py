@@ -1,5 +1,6 @@
 """The rows of the C table of activations, as Python objects."""
 
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -53,6 +54,32 @@ class Activation:
     def ceiling_for(self, **params: Any) -> float | NDArray[np.float64] | None:
         """Input at or above which the gradient is zero, likewise."""
         return self._edge(1, params)
+
+    def check(self, params: Mapping[str, Any], *, may_be_nan: Container[str] | None = None) -> None:
+        """Refuse numbers that make no sense as parameters.
+
+        Parameters
+        ----------
+        params : dict
+            Numbers or arrays by name, some or all.
+        may_be_nan : container of str, optional
+            Names of those that may be NaN; by default those that are learned, which may diverge: prelu's weight.
+
+        Raises
+        ------
+        ValueError
+            For NaN, and where hardtanh's min_val is greater than its max_val.
+        """
+        if may_be_nan is None:
+            may_be_nan = [name for name, default in self.params.items() if default is None]
+        for name, value in params.items():
+            if name not in may_be_nan and np.isnan(value).any():
+                raise ValueError(f"{self.name} got NaN in the parameter {name!r}, expected numbers")
+        if "min_val" in self.params:
+            ends = {**self.params, **params}
+            if np.greater(ends["min_val"], ends["max_val"]).any():
+                given = ", ".join(f"{name}={' '.join(str(end).split())}" for name, end in ends.items())
+                raise ValueError(f"{self.name} got {given}, expected min_val <= max_val")
 
     def _edge(self, which: int, given: dict[str, Any]) -> float | NDArray[np.float64] | None:
         for name in given:

@@ -143,7 +143,7 @@ def rrelu(
     x = np.asanyarray(x)
     dtype = leaky_relu(np.empty(0, x.dtype)).dtype
     slopes = np.random.default_rng(rng).uniform(lower, upper, x.shape).astype(dtype, copy=False)
-    return leaky_relu(x, slopes, **kwargs), slopes
+    return ufuncs.leaky_relu(x, slopes, **kwargs), slopes
 
 
 def rrelu_backward(grad_output: Any, x: Any, slopes: Any = (1 / 8 + 1 / 3) / 2, **kwargs: Any) -> Any:

@@ -3,7 +3,8 @@
 Arrays are float16, bfloat16, float32 or float64, and the result has their dtype; others are cast as NumPy does for
 its own ufuncs. Parameters are numbers, which take the arrays' dtype, or arrays, which broadcast. Keywords are
 those of every ufunc (``out``, ``where``, ``dtype``, ``casting``, ...), and NumPy raises what it raises there:
-TypeError for dtypes that are no real numbers, ValueError for shapes that do not broadcast.
+TypeError for dtypes that are no real numbers, ValueError for shapes that do not broadcast. ValueError, too, for a
+parameter that is NaN (but for prelu's weight, which may diverge), and for min_val > max_val.
 
 Every backward function returns ``grad_output`` times the derivative at x, elementwise.
 """
@@ -17,6 +18,7 @@ import numpy as np
 
 from . import ufuncs
 from ._core import Function
+from .activations import ACTIVATIONS
 
 __all__ = [
     "celu",
@@ -41,10 +43,9 @@ __all__ = [
 
 
 def _both(name: str) -> tuple[Any, Any]:
-    if getattr(ufuncs, name) is None:  # TEMPORARY
-        return None, None
     forward, backward = getattr(ufuncs, name), getattr(ufuncs, f"{name}_backward")
-    return Function(forward).call, Function(backward).call
+    row = ACTIVATIONS[name]
+    return Function(forward, row).call, Function(backward, row).call
 
 
 _leaky_relu, _leaky_relu_backward = _both("leaky_relu")

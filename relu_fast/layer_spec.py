@@ -82,23 +82,20 @@ def describe(name: str, units: int, activation: str, params: Mapping[str, Any]) 
             raise ValueError(
                 f"{activation} got shape {np.shape(value)} in the parameter {key!r}, expected a number or ({units},)"
             )
-    gate = row.gate_for(**given)
     learned = tuple(key for key, default in row.params.items() if default is None)
     # What is learned may diverge to NaN, and that is worth observing.
     check_numbers(activation, given, may_be_nan=learned)
-    return LayerSpec(checked_name(name), units, activation, {**row.params, **given}, learned, gate)
+    params = {**row.params, **given}
+    return LayerSpec(checked_name(name), units, activation, params, learned, row.gate_for(**given))
 
 
 def check_numbers(activation: str, params: Mapping[str, Any], *, may_be_nan: Container[str] = ()) -> None:
-    """Raise TypeError if a parameter is no number or array of numbers, ValueError if there is NaN in it."""
+    """Raise TypeError if a parameter is no number or array of numbers, ValueError as `Activation.check` does."""
     for key, value in params.items():
-        values = np.asarray(value)
-        if values.dtype.kind not in "fiub":
-            raise TypeError(
-                f"{activation} got dtype {values.dtype} in the parameter {key!r}, expected real numbers"
-            )
-        if key not in may_be_nan and np.isnan(values).any():
-            raise ValueError(f"{activation} got NaN in the parameter {key!r}, expected numbers")
+        dtype = np.asarray(value).dtype
+        if dtype.kind not in "fiub":
+            raise TypeError(f"{activation} got dtype {dtype} in the parameter {key!r}, expected real numbers")
+    activation_named(activation).check(params, may_be_nan=may_be_nan)
 
 
 def _same(value: Any, other: Any) -> bool:

@@ -16,7 +16,3 @@ else:
     globals().update(_ufuncs(dtype(bfloat16)))
     del bfloat16, dtype
 __all__ = sorted(name for name in globals() if not name.startswith("_"))
-
-for _name in "relu6 squared_relu thresholded_relu celu gelu gelu_tanh silu swish mish softplus softsign hardsigmoid hardswish hardtanh".split():  # noqa: E501  TEMPORARY: until the rows are there
-    for _n in (_name, f"{_name}_backward"):
-        globals().setdefault(_n, None)

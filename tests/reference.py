@@ -175,6 +175,50 @@ def _gelu_tanh_left_slope(m, x):
     return e * (1 + e + step) / (1 + e) / (1 + e)
 
 
+def _logistic(m, t):
+    return 1 / (1 + m.exp(-t))
+
+
+def _swish(m, x, beta=1):
+    t = scaled(m, x, beta)
+    return pick(m, t < -1e4, x * 0 if m is mpmath.mp else np.copysign(0.0, x), x * _logistic(m, t))
+
+
+def _swish_slope(m, x, beta=1):
+    t = clipped(m, scaled(m, x, beta), -1e4, 1e4)
+    return _logistic(m, t) * (1 + t * _logistic(m, -t))
+
+
+def _mish_right(m, x):
+    e = m.exp(-x)
+    return x * ((1 + 2 * e) / (1 + 2 * e + 2 * e * e))
+
+
+def _mish_right_slope(m, x):
+    e = m.exp(-x)
+    n, d = 1 + 2 * e, 1 + 2 * e + 2 * e * e
+    return (n + 4 * clipped(m, x, 0, 1e4) * (1 + e) * e * e / d) / d
+
+
+def _mish_left(m, x):
+    e = m.exp(x)
+    return clipped(m, x, -1e4, 0) * e * (e + 2) / (e * (e + 2) + 2)
+
+
+def _mish_left_slope(m, x):
+    e = m.exp(x)
+    d = e * (e + 2) + 2
+    return e * ((e + 2) * d + 4 * clipped(m, x, -1e4, 0) * (1 + e)) / (d * d)
+
+
+def _softplus(m, x, beta):
+    t = scaled(m, x, beta)
+    tail = m.log1p(m.exp(-abs(t)))
+    if m is mpmath.mp:
+        return tail / beta + (x if t > 0 else 0)
+    return np.divide(tail, beta) + np.where(t > 0, x, 0)
+
+
 def _softsign(m, x):
     return pick(m, abs(x) < np.inf, x / (1 + abs(x)), pick(m, x > 0, 1, -1))
 
@@ -278,6 +322,43 @@ ORACLES = {
         slope_from_y=None,
         at_nan=_nan,
         has_root=True,
+    ),
+    "silu": Oracle(
+        right=_swish,
+        left=_swish,
+        right_slope=_swish_slope,
+        left_slope=_swish_slope,
+        slope_from_y=None,
+        at_nan=_nan,
+        has_root=True,
+    ),
+    "swish": Oracle(
+        right=_swish,
+        left=_swish,
+        right_slope=_swish_slope,
+        left_slope=_swish_slope,
+        slope_from_y=None,
+        at_nan=_nan,
+        params=((1.0,), (0.0,), (0.5,), (1.702,), (-1.0,), (1e-3,)),
+        has_root=True,
+    ),
+    "mish": Oracle(
+        right=_mish_right,
+        left=_mish_left,
+        right_slope=_mish_right_slope,
+        left_slope=_mish_left_slope,
+        slope_from_y=None,
+        at_nan=_nan,
+        has_root=True,
+    ),
+    "softplus": Oracle(
+        right=_softplus,
+        left=_softplus,
+        right_slope=lambda m, x, beta: _logistic(m, scaled(m, x, beta)),
+        left_slope=lambda m, x, beta: _logistic(m, scaled(m, x, beta)),
+        slope_from_y=None,
+        at_nan=_nan,
+        params=((1.0,), (0.3,), (3.7,), (-1.0,), (1e10,), (1e-10,)),
     ),
     "softsign": Oracle(
         right=_softsign,

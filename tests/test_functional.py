@@ -1,7 +1,9 @@
 """The functions with defaults over the ufuncs."""
 
 import inspect
+import re
 import threading
+from itertools import product
 
 import numpy as np
 import pytest
@@ -145,7 +147,6 @@ PARAMETERS = {
     "arrays of no dimension": (np.array(-0.25, np.float32), np.array(0.7, np.float32)),
     "arrays": (np.full(1, -0.25), np.full(1, 0.7)),
     "lists": ([-0.25], [0.7]),
-    "NaN": (np.nan, np.nan),
     "infinities": (-np.inf, np.inf),
 }
 
@@ -266,9 +267,9 @@ def test_parameters_too_large_for_the_dtype_overflow_as_in_numpy(name):
     function, _, count, _ = of(name)
     x = plain(np.float16, 9)
     with pytest.warns(RuntimeWarning, match="overflow encountered in cast"):
-        function(*[x] * count, 1e30)
+        function(*[x] * count, -1e30)
     with pytest.raises(OverflowError):
-        function(*[x] * count, 10**400)
+        function(*[x] * count, -(10**400))
 
 
 @functions
@@ -278,6 +279,67 @@ def test_bad_parameters_are_type_errors(name):
         for bad in (None, "a", 1j, object()):
             with pytest.raises(TypeError):
                 function(*[plain(dtype, 9)] * count, bad)
+
+
+NAN_PARAMETERS = (
+    np.nan,
+    np.float64("nan"),
+    np.float16("nan"),
+    BFLOAT16("nan"),
+    np.array(np.nan),
+    np.array([0.5, np.nan]),
+    [0.5, np.nan],
+)
+
+
+@functions
+def test_a_parameter_that_is_nan_is_refused_in_one_line(name):
+    function, _, count, params = of(name)
+    activation = name.removesuffix("_backward")
+    for bad, key, dtype in product(NAN_PARAMETERS, params, ALL_DTYPES):
+        x = plain(dtype, (3, 2))
+        arrays, before = [x] * count, x.copy()
+        with case(bad, key, dtype):
+            message = f"^{activation} got NaN in the parameter '{key}', expected numbers$"
+            for options in ({}, {"out": x}, {"where": True}):
+                with pytest.raises(ValueError, match=message):
+                    function(*arrays, **{key: bad}, **options)
+            assert_same_bits(x, before)
+
+
+# min_val, max_val, how the message shows them
+CROSSED = [
+    (1.0, -1.0, "min_val=1.0, max_val=-1.0"),
+    (2, 1, "min_val=2, max_val=1"),
+    (np.float32(2), 1.5, "min_val=2.0, max_val=1.5"),
+    (np.array([0.0, 3.0]), 1.0, "min_val=[0. 3.], max_val=1.0"),
+    ([0, 1], [2, 0], "min_val=[0 1], max_val=[2 0]"),
+    (np.inf, -np.inf, "min_val=inf, max_val=-inf"),
+]
+
+
+@pytest.mark.parametrize(("low", "high", "shown"), CROSSED)
+def test_hardtanh_refuses_ends_that_are_the_wrong_way_round(low, high, shown):
+    x = plain(np.float32, (3, 2))
+    before = x.copy()
+    for call in (rf.hardtanh, lambda *given, **options: rf.hardtanh_backward(x, *given, **options)):
+        for options in ({}, {"out": x}):
+            with pytest.raises(
+                ValueError, match=f"^{re.escape(f'hardtanh got {shown}, expected min_val <= max_val')}$"
+            ):
+                call(x, low, high, **options)
+    assert_same_bits(x, before)
+
+
+def test_hardtanh_with_equal_ends_is_constant():
+    np.testing.assert_array_equal(rf.hardtanh(plain(np.float32, 9), 0.5, 0.5), np.full(9, 0.5, np.float32))
+
+
+def test_a_learned_weight_may_diverge_to_nan():
+    x = np.array([-1.0, 2.0])
+    for weight in (np.nan, np.array([np.nan, np.nan])):
+        np.testing.assert_array_equal(rf.prelu(x, weight), [np.nan, 2])
+        np.testing.assert_array_equal(rf.prelu_backward(x, x, weight)[0], [np.nan, 2])
 
 
 class Recorder:

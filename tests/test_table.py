@@ -34,6 +34,12 @@ def test_every_row_has_its_two_ufuncs_and_there_are_no_others():
     assert rf.ufuncs.__all__ == sorted([*NAMES, *(f"{name}_backward" for name in NAMES)])
 
 
+def test_the_stub_lists_every_ufunc():
+    stub = (Path(rf.__file__).parent / "ufuncs.pyi").read_text()
+    assert re.findall(r"^(\w+): ufunc$", stub, re.MULTILINE) == rf.ufuncs.__all__
+    assert re.findall(r'^    "(\w+)",$', stub, re.MULTILINE) == rf.ufuncs.__all__
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_row_is_exported_as_a_ufunc_or_as_a_function_with_defaults(name):
     for exported in (name, f"{name}_backward"):

@@ -6,6 +6,8 @@
 
 typedef long double real;
 
+static const real ONE = 1;
+
 static const real SELU_ALPHA = 1.6732632423543772848170429916717L,
                   SELU_SCALE = 1.0507009873554804934193349852946L;
 
@@ -97,6 +99,45 @@ static real hyperbolic(real x, const real *p) { return (void)p, tanhl(x); }
 static real hyperbolic_slope(real x, const real *p) { return (void)p, 4 * logistic_slope(2 * x); }
 static real hyperbolic_slope_from_y(real y, const real *p) { return (void)p, (1 - y) * (1 + y); }
 
+/* With beta 0 what is beta * x is 0, for infinite x too; large negative ones would give inf * 0. */
+static real times(real beta, real x) { return beta == 0 ? 0 : beta * x; }
+static real swish(real x, const real *p)
+{
+    real t = times(*p, x);
+    return t < -20000 ? copysignl(0, x) : isinf(x) ? x : x * logistic(t);
+}
+static real swish_slope(real x, const real *p)
+{
+    real t = times(*p, x), e = expl(-fabsl(t));
+    return t < -20000  ? -0.0L
+           : t > 20000 ? 1
+           : t < 0     ? e * ((1 + e) + t) / (1 + e) / (1 + e)
+                       : (1 + e * (1 + t)) / (1 + e) / (1 + e);
+}
+static real silu(real x, const real *p) { return (void)p, swish(x, &ONE); }
+static real silu_slope(real x, const real *p) { return (void)p, swish_slope(x, &ONE); }
+
+/* tanh(log(1 + e^x)) = n / (n + 2), n = e^x (e^x + 2) */
+static real mish(real x, const real *p)
+{
+    real e = expl(-fabsl(x)), n = x > 0 ? 1 + 2 * e : e * (e + 2);
+    return (void)p, x < -20000 ? -0.0L : isinf(x) ? x : x * n / (n + (x > 0 ? 2 * e * e : 2));
+}
+static real mish_slope(real x, const real *p)
+{
+    real e = expl(-fabsl(x)), n = 1 + 2 * e, d = x > 0 ? n + 2 * e * e : e * (e + 2) + 2;
+    if (x < -20000 || x > 20000) return x < 0 ? -0.0L : 1;
+    return (void)p,
+           x > 0 ? (n + 4 * x * (1 + e) * e * e / d) / d : e * ((e + 2) * d + 4 * x * (1 + e)) / d / d;
+}
+
+static real softplus(real x, const real *p)
+{
+    real t = times(*p, x), tail = log1pl(expl(-fabsl(t))) / *p;
+    return t > 0 ? x + tail : tail;
+}
+static real softplus_slope(real x, const real *p) { return logistic(times(*p, x)); }
+
 /* The knees are where the kernels and rf_gate have them: quotients rounded to double. */
 static real hardsigmoid(real x, const real *p)
 {
@@ -134,6 +175,10 @@ static const reference references[] = {
     {"celu", celu, celu_slope, celu_slope_from_y, GIVES_NAN, 0, 4, {{1}, {0}, {0.3L}, {1e10L}}},
     {"gelu", gelu, gelu_slope, NULL, GIVES_NAN, 1, 1, {{0}}},
     {"gelu_tanh", gelu_tanh, gelu_tanh_slope, NULL, GIVES_NAN, 1, 1, {{0}}},
+    {"silu", silu, silu_slope, NULL, GIVES_NAN, 1, 1, {{0}}},
+    {"swish", swish, swish_slope, NULL, GIVES_NAN, 1, 4, {{1}, {0}, {1.702L}, {-0.3L}}},
+    {"mish", mish, mish_slope, NULL, GIVES_NAN, 1, 1, {{0}}},
+    {"softplus", softplus, softplus_slope, NULL, GIVES_NAN, 0, 4, {{1}, {0.001L}, {3.7L}, {-1}}},
     {"softsign", softsign, softsign_slope, NULL, GIVES_NAN, 0, 1, {{0}}},
     {"sigmoid", sigmoid, sigmoid_slope, sigmoid_slope_from_y, GIVES_NAN, 0, 1, {{0}}},
     {"tanh", hyperbolic, hyperbolic_slope, hyperbolic_slope_from_y, GIVES_NAN, 0, 1, {{0}}},

@@ -444,6 +444,7 @@ static void test_fork_during_calls(void)
 {
     background callers[2], shutter;
     rf_set_num_threads(3);
+    check(threads_meet(3), "three parts do not run at the same time before a fork"); /* all have started */
     wrong_rounds = 0;
 #if defined(SANITIZED)
     start(&shutter, do_nothing);
