@@ -104,37 +104,35 @@ static RF_INLINE T F(celu_backward_y)(T g, T y, T alpha)
 static RF_INLINE T F(gelu)(T x)
 {
     T a = F(cut_above)(F(abs)(x), F(GELU_FLAT));
-    TYPE(pair) h = F(half_square)(a);
-    TYPE(exp_parts) e = F(exp_split_pair)(h.hi, h.lo, F(GELU_SHIFT));
+    TYPE(exp_and_rest) f = F(exp_split_rest)(F(half_square)(a), F(GELU_SHIFT));
     TYPE(scaled_tail) k = F(normal_tail)(a);
-    T b = a * e.scale, m = b * k.t, n = m * k.s;
-    T n_lo = F(fma)(F(fma)(b, k.t, -m), k.s, F(fma)(m, k.s_lo, F(fma)(m, k.s, -n)));
-    T q = F(fma)(n, e.p, n);
-    T q_lo = F(fma)(n, e.p_lo, F(fma)(n, e.p, n - q)) + F(fma)(n_lo, e.p, n_lo);
-    T base = F(at_least_minus_zero)(x) * (1 / F(GELU_UNSHIFT));
-    T y = F(fma)(q, -F(GELU_SCALE), base);
-    y = y - F(fma)(q_lo, F(GELU_SCALE), F(fma)(q, F(GELU_SCALE), y - base));
-    y *= F(GELU_UNSHIFT);
-    return x <= F(GELU_FLAT) ? F(copysign)(y, x) : x;
+    T b = a * f.e.scale, l = F(fma)(b, f.e.p, b), l_lo = F(fma)(b, f.e.p, b - l);
+    T m = l * k.t, m_lo = F(fma)(l_lo, k.t, F(fma)(l, k.t, -m));
+    T n = m * k.s, n_lo = F(fma)(m, F(fma)(f.rest, k.s, k.s_lo), F(fma)(m_lo, k.s, F(fma)(m, k.s, -n)));
+    T base = F(at_least_minus_zero)(x), y = F(fma)(n, -F(GELU_SCALE) * F(GELU_UNSHIFT), base);
+    /* what y lacks, still 2^SHIFT times larger, for it may be subnormal */
+    T lost = F(fma)(n, F(GELU_SCALE), (y - base) * (1 / F(GELU_UNSHIFT)));
+    y = F(fma)(F(fma)(n_lo, F(GELU_SCALE), lost), -F(GELU_UNSHIFT), y);
+    return x <= F(GELU_FLAT) ? y : x;
 }
 /* gelu' is Phi(x) + x e^(-x^2 / 2) / sqrt(2 pi); its values at a and -a add up to 1. */
 static RF_INLINE T F(gelu_backward)(T g, T x)
 {
-    T a = F(cut_above)(F(abs)(x), F(GELU_BACKWARD_FLAT));
-    TYPE(scaled) e = F(exp_scaled_of_pair)(F(half_square)(a));
+    T a = F(at_most)(F(abs)(x), F(GELU_BACKWARD_FLAT));
+    TYPE(pair) h = F(half_square)(a);
+    TYPE(exp_and_rest) f = F(exp_split_rest)(h, 2);
+    const int far = h.hi < F(EXP_FAR);
+    TYPE(scaled) e = F(lifted)(f.e, far);
     TYPE(scaled_tail) k = F(normal_tail)(a);
-    /* m + m_lo = t s - a / sqrt(2 pi): Knuth's sum, for either may be the larger */
-    T d = -F(GELU_DENSITY) * a, d_lo = F(fma)(-F(GELU_DENSITY), a, -d);
-    T m = F(fma)(k.t, k.s, d), part = m - d;
-    T m_lo = F(fma)(k.t, k.s, -part) + (d - (m - part)) + d_lo;
-    m_lo += F(fma)(k.t, k.s_lo, -F(GELU_DENSITY_LO) * a);
-    T z = F(fma)(m, e.p, m), z_lo = F(fma)(m, e.p, m - z) + m_lo;
-    if (DIGITS != 24)
-        z_lo = F(fma)(m, e.p_lo, F(fma)(m_lo, e.p, z_lo)); /* a tighter bound, and there is time */
+    /* m + m_lo = t s - a / sqrt(2 pi): sums next to COARSE have so few digits that differences are exact */
+    T part = F(fma)(k.t, k.s, F(GELU_COARSE)), sum = F(fma)(-F(GELU_DENSITY), a, part);
+    T part_lo = F(fma)(k.t, k.s, F(GELU_COARSE) - part), sum_lo = F(fma)(-F(GELU_DENSITY), a, part - sum);
+    T m = sum - F(GELU_COARSE), m_lo = F(fma)(k.t, k.s_lo, F(fma)(-F(GELU_DENSITY_LO), a, part_lo));
+    m_lo = F(fma)(m, f.rest, m_lo + sum_lo);
+    T z = F(fma)(m, e.p, m), z_lo = F(fma)(m, e.p, m - z) + F(fma)(m_lo, e.p, m_lo);
     z = F(fma)(z, F(GELU_SCALE), z_lo * F(GELU_SCALE));
-    T left = F(unscale)(g, z, e), rest = z * e.scale * e.step * e.step, slope = 1 - rest;
-    T right = DIGITS == 24 ? g * slope : F(fma)(g, slope, g * ((1 - slope) - rest));
-    return x < 0 ? left : x <= F(GELU_BACKWARD_FLAT) ? right : x == x ? g : x;
+    T left = F(unscale)(g, z, e), right = F(grown)(g, far ? 0 : z * e.scale * (T)-0.25);
+    return x < 0 ? left : right;
 }
 
 /* gelu_tanh: x / (1 + e^-v), v = x (LINEAR + CUBIC x^2), which is 0.5 x (1 + tanh(v / 2)). */

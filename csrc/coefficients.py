@@ -12,8 +12,9 @@ TANH_M0.. are the coefficients of M in x - tanh(x) = x^3 / M(x^2), |x| <= 1 (flo
 relative to tanh(x).
 
 GELU_S0.. are the coefficients of s in erfc(a / sqrt(2)) e^(a^2 / 2) / 2 = SCALE t s(t - CENTRE), t = 1 / (1 + C a);
-they minimise the error relative to s. C was scanned for a low degree, and float's SCALE for one whose low
-coefficients are next to floats.
+they minimise the error relative to s. C was scanned for a low degree, and SCALE for one whose low coefficients are
+next to numbers of the type; double's lowest three next to ones whose last bits are 0, which makes the compensated
+sums that they begin exact. DENSITY is 1 / (SCALE sqrt(2 pi)).
 
 ATANH_R0.. are the coefficients of R in atanh(h) = h + h^3 R(h^2), 0 <= h <= 1/3; they minimise the error relative to
 atanh(h).
@@ -60,7 +61,7 @@ TYPES = [("f32", "f", 24, 4, mpmath.exp, (0.06, 0.3)), ("f64", "", 53, 9, mpmath
 # at a time, bound on the error in units of 2^-precision
 GELU = {
     24: ("0x1.30a3d8p-2", "0x1.cp-2", "0x1.c324cap+0", 14.7, 9, 9, 0.06),
-    53: ("0x1.5p-3", "0x1.2p-1", "0x1p+0", 39, 21, 7, 0.5),
+    53: ("0x1.5p-3", "0x1.2p-1", "0x1.3ca349c4p+0", 39, 21, 6, 0.1),
 }
 # by the precision: degree of R, and bound on its error in units of 2^-precision atanh(h)
 ATANH = {24: (3, 0.08), 53: (9, 0.02)}
@@ -217,6 +218,9 @@ def constants(bits, degree, relative_to):
     linear = mpmath.ldexp(mpmath.nint(mpmath.ldexp(GELU_LINEAR, LINEAR_PLACES[bits])), -LINEAR_PLACES[bits])
     yield "GELU_LINEAR_HI", linear
     yield "GELU_LINEAR_LO", rounded(GELU_LINEAR - linear, bits)
+    density, density_lo = pair(1 / number(GELU[bits][2]) / mpmath.sqrt(2 * mpmath.pi), bits)
+    yield "GELU_DENSITY", density
+    yield "GELU_DENSITY_LO", density_lo
     yield from ((f"EXPM1_Q{i}", c) for i, c in enumerate(fit_q(degree, bits, relative_to)))
     yield from ((f"GELU_S{i}", c) for i, c in enumerate(fit_s(bits)))
     yield from ((f"ATANH_R{i}", c) for i, c in enumerate(fit_r(bits)))

@@ -70,6 +70,7 @@ static const float GELU_DENSITY_f32 = 0x1.cf9f84p-3f,
                    GELU_DENSITY_LO_f32 = 0x1.869f2ap-29f; /* 1 / (SCALE sqrt(2 pi)) */
 enum { GELU_SHIFT_f32 = 100 };
 static const float GELU_UNSHIFT_f32 = 0x1p-100f;
+static const float GELU_COARSE_f32 = 14; /* keeps its binade when t s - a / sqrt(2 pi) is added */
 
 typedef struct {
     float s, s_lo, slope; /* s + t ds/dt */
@@ -148,10 +149,11 @@ static RF_INLINE double atanh_rest_f64(double u)
 
 /* As above; u is exact where t >= 9/32. */
 static const double GELU_FLAT_f64 = 39, GELU_BACKWARD_FLAT_f64 = 54;
-static const double GELU_C_f64 = 0x1.5p-3, GELU_CENTRE_f64 = 0.5625, GELU_SCALE_f64 = 1;
-static const double GELU_DENSITY_f64 = 0x1.9884533d43651p-2, GELU_DENSITY_LO_f64 = -0x1.cbc0d30ebfd15p-56;
+static const double GELU_C_f64 = 0x1.5p-3, GELU_CENTRE_f64 = 0.5625, GELU_SCALE_f64 = 0x1.3ca349c4p+0;
+static const double GELU_DENSITY_f64 = 0x1.4a48a1e1b4968p-2, GELU_DENSITY_LO_f64 = -0x1.4691c96c7945ap-56;
 enum { GELU_SHIFT_f64 = 700 };
 static const double GELU_UNSHIFT_f64 = 0x1p-700;
+static const double GELU_COARSE_f64 = 120;
 
 typedef struct {
     double s, s_lo, slope;
@@ -160,27 +162,28 @@ typedef struct {
 static RF_INLINE gelu_ratio_f64 gelu_ratio_of_f64(double t)
 {
     double u = t - GELU_CENTRE_f64;
-    double w = fma_f64(u, -0x1.95a268205afdap-10, -0x1.4cd3f6304fa4bp-11);
-    w = fma_f64(u, w, 0x1.0762d93ae3129p-8);
-    w = fma_f64(u, w, 0x1.67451082f906bp-9);
-    w = fma_f64(u, w, -0x1.d3ae0c33116e3p-8);
-    w = fma_f64(u, w, -0x1.336f1eaeb2c2fp-7);
-    w = fma_f64(u, w, 0x1.2041128329633p-7);
-    w = fma_f64(u, w, 0x1.c3bf422fb2694p-6);
-    w = fma_f64(u, w, 0x1.c928f5a216319p-8);
-    w = fma_f64(u, w, -0x1.d79900f95baabp-5);
-    w = fma_f64(u, w, -0x1.924e612bcaf32p-4);
-    w = fma_f64(u, w, -0x1.6af4649a78d39p-7);
-    w = fma_f64(u, w, 0x1.068aecadda3a8p-2);
-    w = fma_f64(u, w, 0x1.4b51dd46fd6aep-1);
-    w = fma_f64(u, w, 0x1.0510c48a3ced2p+0);
-    w = fma_f64(u, w, 0x1.3c32d27daeca6p+0);
-    w = fma_f64(u, w, 0x1.3b9c8bff3a072p+0);
-    double w3 = fma_f64(u, w, 0x1.0c620e6c9fe25p+0), w2 = fma_f64(u, w3, 0x1.8c0636d2cbc82p-1),
-           w1 = fma_f64(u, w2, 0x1.002a4fc59e72ep-1), w1_lo = fma_f64(u, w2, 0x1.002a4fc59e72ep-1 - w1);
-    double v = fma_f64(u, w1, 0x1.2425b454a252bp-2), v_lo = fma_f64(u, w1_lo, fma_f64(u, w1, 0x1.2425b454a252bp-2 - v));
-    double s = fma_f64(u, v, 0x1.2642f3093781p-3),
-           s_lo = fma_f64(u, v_lo, fma_f64(u, v, 0x1.2642f3093781p-3 - s));
+    double w = fma_f64(u, -0x1.1b07474b3eb45p-10, -0x1.ddd1c472ff0c2p-12);
+    w = fma_f64(u, w, 0x1.93e686f68a466p-9);
+    w = fma_f64(u, w, 0x1.1b5dd706d79e8p-9);
+    w = fma_f64(u, w, -0x1.75863bf404898p-8);
+    w = fma_f64(u, w, -0x1.efb2dd15c4f6ep-8);
+    w = fma_f64(u, w, 0x1.d1095de9b6ad7p-8);
+    w = fma_f64(u, w, 0x1.6d281ee5cf64cp-6);
+    w = fma_f64(u, w, 0x1.71c32fc30942bp-8);
+    w = fma_f64(u, w, -0x1.7d476a17e0cdcp-5);
+    w = fma_f64(u, w, -0x1.45436248eada3p-4);
+    w = fma_f64(u, w, -0x1.2572d8be4ac9fp-7);
+    w = fma_f64(u, w, 0x1.a88759b0c8ae6p-3);
+    w = fma_f64(u, w, 0x1.0bdeca00917e4p-1);
+    w = fma_f64(u, w, 0x1.a623de737928fp-1);
+    w = fma_f64(u, w, 0x1.ff4a24d0a0ba6p-1);
+    w = fma_f64(u, w, 0x1.fe572670fbc51p-1);
+    double w3 = fma_f64(u, w, 0x1.b1f8f4e3b6889p-1), w2 = fma_f64(u, w3, 0x1.402efa0c311bp-1),
+           w1 = fma_f64(u, w2, 0x1.9e376d48ae2aep-2), w1_lo = fma_f64(u, w2, 0x1.9e376d48ae2aep-2 - w1);
+    double v = fma_f64(u, w1, 0x1.d866267b1acdp-3),
+           v_lo = fma_f64(u, w1_lo, fma_f64(u, w1, 0x1.d866267b1acdp-3 - v));
+    double s = fma_f64(u, v, 0x1.dbd1566c15488p-4),
+           s_lo = fma_f64(u, v_lo, fma_f64(u, v, 0x1.dbd1566c15488p-4 - s));
     double ds = fma_f64(u, fma_f64(u, fma_f64(u, fma_f64(u, w, w3), w2), w1), v);
     return (gelu_ratio_f64){s, s_lo, fma_f64(t, ds, s)};
 }

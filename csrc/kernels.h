@@ -52,17 +52,26 @@ typedef struct {
     ptrdiff_t copies, units, inner;
 } rf_fold;
 
+/* What to prefetch meanwhile: `bytes` past the input (0: nothing), all of it, or a quarter where the block is
+ * streamed out later and the rest is prefetched then: memory should never be idle. */
+typedef struct {
+    ptrdiff_t bytes;
+    int all;
+} rf_ahead;
+
 /* How much a pass counts: each level includes those before. */
 enum { RF_SEE_NOTHING, RF_SEE_ACTIVE, RF_SEE_MAX, RF_SEE_MIN, RF_SEE_LEVELS };
 
 typedef struct {
     /* with a bias or not, at a level: v = z + bias, and counts; whether an element is not finite (from
-     * SEE_MAX). Fetches what is `ahead` bytes past z, if not 0. */
+     * SEE_MAX) */
     int (*see[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
-                                 const void *z, void *v, ptrdiff_t ahead);
+                                 const void *z, void *v, rf_ahead ahead);
     void (*count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *v);
     void (*add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *y);
-    void (*add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *g);
+    /* meanwhile fetches a part of what is needed next, of one input or of two; NULL: nothing */
+    void (*add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *g, const void *next,
+                   const void *next_too);
     int (*count_nonzero)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *g);
     /* by rf_mask */
     void (*pack[3])(uint64_t *words, const void *v, ptrdiff_t n, const void *gate, const void *ceiling,

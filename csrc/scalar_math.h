@@ -245,11 +245,10 @@ static RF_INLINE double tangent_f64(double x)
 }
 #endif
 
-/* x where it is positive, else -0; NaN may get lost. One instruction for float, which SSE2 lacks for double.
- */
+/* x, but -0 for what is below; NaN may get lost. One instruction for float, which SSE2 lacks for double. */
 static RF_INLINE T F(at_least_minus_zero)(T x)
 {
-    if (DIGITS != 24) return x > 0 ? x : -(T)0;
+    if (DIGITS != 24) return x < 0 ? -(T)0 : x;
     return F(from_bits)(F(bits)(x) < F(SIGN_BIT) ? F(bits)(x) : F(SIGN_BIT));
 }
 
@@ -269,8 +268,22 @@ static RF_INLINE TYPE(scaled_tail) F(normal_tail)(T a)
 /* -a^2 / 2 */
 static RF_INLINE TYPE(pair) F(half_square)(T a)
 {
-    T h = a * a;
-    return (TYPE(pair)){h / -2, F(fma)(a, a, -h) / -2};
+    T half = a / -2, h = half * a;
+    return (TYPE(pair)){h, F(fma)(half, a, -h)};
+}
+
+/* e^(x + x_lo) = e (1 + rest) for those who have a use for the rest elsewhere; there is no p_lo. */
+typedef struct {
+    TYPE(exp_parts) e;
+    T rest;
+} TYPE(exp_and_rest);
+
+static RF_INLINE TYPE(exp_and_rest) F(exp_split_rest)(TYPE(pair) x, T shift)
+{
+    T t = F(fma)(x.hi, F(LOG2E), F(exp_magic)(shift)), k = t - F(exp_magic)(shift);
+    T r = F(fma)(k, -F(LN2_HI), x.hi), p = F(fma)(r * r, F(expm1_q)(r), r);
+    TYPE(exp_parts) e = {F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), p, 0};
+    return (TYPE(exp_and_rest)){e, F(fma)(k, -F(LN2_LO), x.lo)};
 }
 
 static RF_INLINE TYPE(pair) F(square)(T x)
@@ -339,14 +352,15 @@ static RF_INLINE T F(silu_slope)(T g, TYPE(pair) t, TYPE(exp_parts) e, int of_pa
 static RF_INLINE TYPE(pair) F(log1p)(T z, T z_lo, T one)
 {
     T r = 2 / F(fma)(one, z, 2), y = z * r, h = (T)0.5 * one * y, u = h * h;
-    return (TYPE(pair)){y, F(fma)(F(fma)(-h, z, z - y) + z_lo, r, y * u * F(atanh_rest)(u))};
+    return (TYPE(pair)){y, F(fma)(F(fma)(z_lo, r, F(fma)(-h, z, z - y)), r, y * u * F(atanh_rest)(u))};
 }
 
 /* softplus: sign(beta) * (max(v, 0) + log1p(e^-|b v|) / b) with b = |beta|, v = sign(beta) * x. What is added
  * is multiplied by `up`, so that it is not subnormal. What depends on beta alone leaves the loop. */
 static RF_INLINE T F(softplus_of)(T x, T beta)
 {
-    const int plain = __builtin_constant_p(beta) && beta == 1; /* t_lo is 0 then, and lead 1: same bits */
+    /* then t_lo is 0 and lead 1, and p_lo is not needed for the bound: the same bits in less time */
+    const int plain = __builtin_constant_p(beta) && beta == 1;
     T nan = beta == beta ? 0 : beta, sign = F(copysign)(1, beta) + nan;
     T b = F(cut_above)(F(abs)(beta), F(MAX)), divisor = b == 0 ? 1 : b;
     T power = F(from_bits)(F(bits)(b) & ((U)(2 * F(EXPONENT_BIAS) + 1) << F(MANTISSA_BITS)));
@@ -355,11 +369,12 @@ static RF_INLINE T F(softplus_of)(T x, T beta)
     T up = b < F(BETA_SMALL) ? 1 : 1 / F(LOGISTIC_ONE), down = b == 0 ? F(INF) : 1 / up;
     T shift = (T)((b < F(BETA_SMALL) ? 0 : F(LOGISTIC_SHIFT)) + F(EXPONENT_BIAS)) - exponent;
     T limit = F(cut_above)(F(LN2_HI) * (shift + F(EXPONENT_BIAS) - 2) / b, F(MAX));
-    T lead = power / divisor, lead_lo = F(fma)(-lead, divisor, power) / divisor;
+    T lead = power / divisor, lead_lo = F(fma)(-lead, divisor, power) / divisor, keep = b == 1 ? 0 : 1;
 
     T v = x * (sign * up), a = F(cut_above)(F(abs)(x), limit), t = b * a;
     TYPE(exp_parts) e = F(exp_split_pair)(-t, plain ? 0 : F(fma)(-b, a, t), shift);
     T z = F(fma)(e.scale, e.p, e.scale), z_lo = F(fma)(e.scale, e.p, e.scale - z);
+    if (!plain) z_lo = F(fma)(keep * e.scale, e.p_lo, z_lo);
     TYPE(pair) l = F(log1p)(z, z_lo, power / up), y = l;
     if (!plain) {
         y.hi = l.hi * lead;

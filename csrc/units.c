@@ -20,7 +20,7 @@
 enum {
     LINE = 64,
     BLOCK_BYTES = 4096,
-    SHORT_ROW = 256,
+    SHORT_ROW = 128,
     LANES = 128,
     LONG_INNER = 1024,
     TILE = 1 << 14,
@@ -350,6 +350,14 @@ static char *output_in_place(const pass *p, const region *r, const block *b)
     return r->contiguous && !p->half ? r->out.memory + b->first * (ptrdiff_t)p->size : NULL;
 }
 
+/* Where the inputs of the next block are, or NULL. */
+static void coming_next(const pass *p, const region *r, const block *b, const char **next)
+{
+    const ptrdiff_t bytes = (b->first + b->n) * (ptrdiff_t)p->size;
+    if (r->gradient.memory) *next++ = r->gradient.memory + bytes;
+    if (r->source.memory) *next = r->source.memory + bytes;
+}
+
 /* The block of the output, from scratch. */
 static void deliver(const worker *w, const region *r, const block *b, char *result)
 {
@@ -369,9 +377,9 @@ static void deliver(const worker *w, const region *r, const block *b, char *resu
         p->half->narrow((uint16_t *)narrowed, (const float *)result, b->n);
         result = narrowed;
     }
-    const ptrdiff_t next = (b->first + b->n) * size;
-    p->kernels->stream_out(to, result, b->n * size, r->source.memory ? r->source.memory + next : to,
-                           r->gradient.memory ? r->gradient.memory + next : NULL);
+    const char *next[2] = {NULL, NULL};
+    coming_next(p, r, b, next);
+    p->kernels->stream_out(to, result, b->n * size, next[0], next[1]);
 }
 
 /* A run of whole rows of positions, or a part of one. */
@@ -500,8 +508,7 @@ static char *see(const worker *w, const region *r, const block *b)
     const ptrdiff_t width = (ptrdiff_t)p->width;
     char *z = fetch(w, r, &r->source, b, SOURCE), *v = p->bias ? scratch(w, PRE_ACTIVATION) : z;
     if (!p->bias && p->level == RF_SEE_NOTHING) return v;
-    /* where the block is streamed out, the next one is fetched meanwhile */
-    const ptrdiff_t ahead = p->large && !b->streams && r->contiguous && !p->half ? BLOCK_BYTES : 0;
+    const rf_ahead ahead = {p->large && r->contiguous && !p->half ? BLOCK_BYTES : 0, !b->streams};
     piece q = {0};
     while (next_piece(&q, w, b)) {
         char *here = v + q.from * width;
@@ -528,18 +535,24 @@ static void forward_block(const worker *w, const region *r, const block *b)
     finish(w, r, b, y);
 }
 
-static void sum_gradients(const worker *w, const block *b, const char *gradient)
+static void sum_gradients(const worker *w, const region *r, const block *b, const char *gradient)
 {
     const pass *p = w->pass;
     const ptrdiff_t width = (ptrdiff_t)p->width;
     const rf_positions *at = &w->at;
     const char *weight = scratch(w, WEIGHT_RESULT);
+    const char *next[2] = {NULL, NULL};
+    if (b->streams && !p->half) coming_next(p, r, b, next);
     piece q = {0};
     while (next_piece(&q, w, b)) {
         const char *here = gradient + q.from * width;
-        if (at->sum) p->loops->add_up(at->sum + q.position, q.rows, q.width, here);
+        if (at->sum)
+            p->loops->add_up(at->sum + q.position, q.rows, q.width, here,
+                             next[0] ? next[0] + q.from * width : NULL,
+                             next[1] ? next[1] + q.from * width : NULL);
         if (at->weight_sum)
-            p->loops->add_up(at->weight_sum + q.position, q.rows, q.width, weight + q.from * width);
+            p->loops->add_up(at->weight_sum + q.position, q.rows, q.width, weight + q.from * width, NULL,
+                             NULL);
         if (at->active &&
             p->loops->count_nonzero((char *)at->active + q.position * width, q.rows, q.width, here) &&
             at->nonfinite)
@@ -568,7 +581,7 @@ static void backward_block(const worker *w, const region *r, const block *b)
     char *g = fetch(w, r, &r->gradient, b, GRADIENT);
     char *result =
         p->from_mask ? select_by_mask(w, r, b, g, needed) : run_row(w, r, b, g, see(w, r, b), needed);
-    if (needed) sum_gradients(w, b, result);
+    if (needed) sum_gradients(w, r, b, result);
     finish(w, r, b, result);
 }
 
@@ -657,7 +670,8 @@ static job job_at(const plan *l, ptrdiff_t index)
     return j;
 }
 
-static void run_job(worker *w, const job *j, const totals *to)
+/* Adds to units from `first` of `to` on. */
+static void run_job(worker *w, const job *j, const totals *to, ptrdiff_t first)
 {
     const plan *l = &w->pass->plan;
     if (!l->by_runs) {
@@ -666,7 +680,7 @@ static void run_job(worker *w, const job *j, const totals *to)
         turn_to(w, j->unit, j->units);
         clear(w);
         walk_rows(w, j->row, j->rows, j->unit * l->inner, j->units * l->inner);
-        fold(w, to, 0);
+        fold(w, to, first);
         return;
     }
     w->fold = (rf_fold){1, 1, LANES};
@@ -676,7 +690,7 @@ static void run_job(worker *w, const job *j, const totals *to)
             turn_to(w, j->unit + u, 1);
             clear(w);
             walk_rows(w, row, 1, (j->unit + u) * l->inner + j->first, j->run);
-            fold(w, to, u);
+            fold(w, to, first + u);
         }
 }
 
@@ -706,17 +720,30 @@ static void clear_totals(const totals *t, ptrdiff_t units)
     if (t->weight_sum) memset(t->weight_sum, 0, bytes);
 }
 
+static void add_counts(int64_t *to, const int64_t *from, ptrdiff_t n)
+{
+    for (ptrdiff_t u = 0; u < n; u++) to[u] += from[u];
+}
+
+static void add_sums(double *to, const double *from, ptrdiff_t n)
+{
+    for (ptrdiff_t u = 0; u < n; u++) to[u] += from[u];
+}
+
 static void add_totals(const pass *p, const job *j, const totals *from)
 {
     const totals *to = &p->wanted;
-    for (ptrdiff_t i = 0, u = j->unit; i < j->units; i++, u++) {
-        if (to->active) to->active[u] += from->active[i];
-        if (to->nonfinite) to->nonfinite[u] += from->nonfinite[i];
-        if (to->max && from->max[i] > to->max[u]) to->max[u] = from->max[i];
-        if (to->min && from->min[i] < to->min[u]) to->min[u] = from->min[i];
-        if (to->sum) to->sum[u] += from->sum[i];
-        if (to->weight_sum) to->weight_sum[p->one_weight ? 0 : u] += from->weight_sum[i];
-    }
+    const ptrdiff_t n = j->units, first = j->unit;
+    if (to->active) add_counts(to->active + first, from->active, n);
+    if (to->nonfinite) add_counts(to->nonfinite + first, from->nonfinite, n);
+    for (ptrdiff_t u = 0; u < n && to->max; u++)
+        if (from->max[u] > to->max[first + u]) to->max[first + u] = from->max[u];
+    for (ptrdiff_t u = 0; u < n && to->min; u++)
+        if (from->min[u] < to->min[first + u]) to->min[first + u] = from->min[u];
+    if (to->sum) add_sums(to->sum + first, from->sum, n);
+    if (!to->weight_sum) return;
+    if (!p->one_weight) add_sums(to->weight_sum + first, from->weight_sum, n);
+    for (ptrdiff_t u = 0; u < n && p->one_weight; u++) to->weight_sum[0] += from->weight_sum[u];
 }
 
 typedef struct {
@@ -726,6 +753,7 @@ typedef struct {
     char *totals; /* of each job of the wave, or of one after the other */
     ptrdiff_t totals_bytes;
     int alone;             /* one worker, who combines what it finds */
+    int directly;          /* and each job finds one number a unit: the same sums without `totals` */
     ptrdiff_t first, last; /* jobs of the wave */
     _Atomic ptrdiff_t next;
 } wave;
@@ -750,9 +778,13 @@ static __attribute__((noinline)) void work_off(wave *v, char *positions)
         ptrdiff_t index = atomic_fetch_add_explicit(&v->next, 1, memory_order_relaxed);
         if (index >= v->last) break;
         job j = job_at(&p->plan, index);
+        if (v->directly) {
+            run_job(&w, &j, &p->wanted, j.unit);
+            continue;
+        }
         totals to = totals_of(v, index);
         clear_totals(&to, j.units);
-        run_job(&w, &j, &to);
+        run_job(&w, &j, &to, 0);
         if (v->alone) add_totals(p, &j, &to);
     }
     if (p->streams) p->kernels->fence();
@@ -823,7 +855,8 @@ static rf_status run_pass(const pass *p)
     wave v = {.pass = p,
               .positions_bytes = lay_out(&unplaced, NULL) + APART / LINE * LINE,
               .totals_bytes = lay_out_totals(&none, &p->wanted, l->tile, NULL),
-              .alone = n_workers == 1};
+              .alone = n_workers == 1,
+              .directly = n_workers == 1 && !l->by_runs && !(p->one_weight && p->wanted.weight_sum)};
     if (!v.alone)
         in_wave = at_most(at_least(at_most(8 * n_workers, WAVE_BYTES / (v.totals_bytes + 1)), n_workers),
                           l->n_jobs);

@@ -30,6 +30,15 @@ static RF_INLINE void F(see)(int with_bias, int level, TYPE(seen) *s, T z, T bia
     if (level >= RF_SEE_MIN) s->min = x < s->min ? x : s->min;
 }
 
+/* Prefetches what lies at columns i and those after it, a quarter of it unless `all`. */
+static RF_INLINE void F(fetch_ahead)(int n_rows, ptrdiff_t width, ptrdiff_t i, const void *next, int all)
+{
+    const T *here = (const T *)next + i;
+    if (n_rows == 1 && !all && i / F(LINES) % 4) return;
+    rf_prefetch(here);
+    for (int row = 1; row < n_rows && all; row++) rf_prefetch(here + row * width);
+}
+
 /* Columns [from, to) of one row, or of four. */
 static RF_INLINE U F(observe_columns)(int with_bias, int level, int n_rows, const rf_positions *at,
                                       ptrdiff_t from, ptrdiff_t to, ptrdiff_t width, const T *z, T *v)
@@ -60,12 +69,12 @@ static RF_INLINE U F(observe_columns)(int with_bias, int level, int n_rows, cons
 }
 
 static RF_INLINE U F(observe_rows)(int with_bias, int level, int n_rows, const rf_positions *at,
-                                   ptrdiff_t width, const T *z, T *v, ptrdiff_t ahead)
+                                   ptrdiff_t width, const T *z, T *v, rf_ahead ahead)
 {
     U overflow = 0;
     ptrdiff_t i = 0;
-    for (; ahead && i + F(LINES) <= width; i += F(LINES)) {
-        for (int row = 0; row < n_rows; row++) rf_prefetch((const char *)(z + row * width + i) + ahead);
+    for (; ahead.bytes && i + F(LINES) <= width; i += F(LINES)) {
+        F(fetch_ahead)(n_rows, width, i, (const char *)z + ahead.bytes, ahead.all);
         overflow |= F(observe_columns)(with_bias, level, n_rows, at, i, i + F(LINES), width, z, v);
     }
     return overflow | F(observe_columns)(with_bias, level, n_rows, at, i, width, width, z, v);
@@ -74,7 +83,7 @@ static RF_INLINE U F(observe_rows)(int with_bias, int level, int n_rows, const r
 static void *F(moved)(void *numbers, ptrdiff_t n) { return numbers ? (T *)numbers + n : NULL; }
 
 static RF_INLINE int F(observe)(int with_bias, int level, const rf_positions *at, ptrdiff_t first,
-                                ptrdiff_t rows, ptrdiff_t width, const void *from, void *to, ptrdiff_t ahead)
+                                ptrdiff_t rows, ptrdiff_t width, const void *from, void *to, rf_ahead ahead)
 {
     const rf_positions here = {
         .bias = F(moved)(at->bias, first),
@@ -95,7 +104,7 @@ static RF_INLINE int F(observe)(int with_bias, int level, const rf_positions *at
 
 #define OBSERVE(name, with_bias, level)                                                                      \
     static int F(name)(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,             \
-                       const void *z, void *v, ptrdiff_t ahead)                                              \
+                       const void *z, void *v, rf_ahead ahead)                                               \
     {                                                                                                        \
         return F(observe)(with_bias, level, at, first, rows, width, z, v, ahead);                            \
     }
@@ -137,14 +146,28 @@ static void F(add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const voi
 
 /* ---- backward: what the gradient adds up to */
 
-static void F(add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *from)
+static RF_INLINE void F(add_columns)(double *sum, ptrdiff_t from, ptrdiff_t to, ptrdiff_t width, const T *g)
 {
-    const T *g = from;
+    RF_INDEPENDENT
+    for (ptrdiff_t i = from; i < to; i++)
+        sum[i] = (((sum[i] + (double)g[i]) + (double)g[width + i]) + (double)g[2 * width + i]) +
+                 (double)g[3 * width + i];
+}
+
+static void F(add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *from, const void *next,
+                      const void *next_too)
+{
+    const T *g = from, *ahead = next, *ahead_too = next_too;
     for (; rows >= 4; rows -= 4, g += 4 * width) {
-        RF_INDEPENDENT
-        for (ptrdiff_t i = 0; i < width; i++)
-            sum[i] = (((sum[i] + (double)g[i]) + (double)g[width + i]) + (double)g[2 * width + i]) +
-                     (double)g[3 * width + i];
+        ptrdiff_t i = 0;
+        for (; ahead && i + F(LINES) <= width; i += F(LINES)) {
+            F(fetch_ahead)(4, width, i, ahead, 0);
+            if (ahead_too) F(fetch_ahead)(4, width, i, ahead_too, 0);
+            F(add_columns)(sum, i, i + F(LINES), width, g);
+        }
+        F(add_columns)(sum, i, width, width, g);
+        if (ahead) ahead += 4 * width;
+        if (ahead_too) ahead_too += 4 * width;
     }
     for (; rows > 0; rows--, g += width) {
         RF_INDEPENDENT
@@ -240,7 +263,6 @@ static RF_INLINE uint64_t F(word_at)(const uint8_t *bytes, int bit)
 static RF_INLINE void F(select_64)(int sloped, T *to, uint64_t word, const T *g, const T *slope)
 {
     T other[64];
-    RF_INDEPENDENT
     for (int i = 0; i < 64; i++) other[i] = sloped ? F(times)(slope[i], g[i]) : 0;
     F(rf_choose_64)(to, word, g, other);
 }
@@ -323,6 +345,11 @@ static RF_INLINE void F(fold_extremes)(double *to, T *from, const rf_fold *f, T 
     for (ptrdiff_t c = 1; c < f->copies; c++)
         for (ptrdiff_t i = 0; i < row; i++)
             from[i] = sign * from[c * row + i] > sign * from[i] ? from[c * row + i] : from[i];
+    if (f->inner == 1) {
+        for (ptrdiff_t u = 0; u < f->units; u++)
+            to[u] = (double)(sign * from[u]) > (double)sign * to[u] ? (double)from[u] : to[u];
+        return;
+    }
     for (ptrdiff_t u = 0; u < f->units; u++, from += f->inner) {
         T most = sign * from[0];
         ptrdiff_t i = 1;

@@ -53,9 +53,7 @@ def rows_of_the_table():
     table = (HERE / "activations.h").read_text()
     from_y = re.findall(r"^RF_FROM_Y\((\w+),", table, re.MULTILINE)
     return {
-        row: [
-            f"{row}_{kind}_{t}" for kind in LOOPS + (LOOPS_FROM_Y if row in from_y else []) for t in TYPES
-        ]
+        row: [f"{row}_{kind}_{t}" for kind in LOOPS + (LOOPS_FROM_Y if row in from_y else []) for t in TYPES]
         for row in re.findall(r"^RF_ROW\((\w+),", table, re.MULTILINE)
     }
 
@@ -73,15 +71,22 @@ def functions_in(source):
 
 
 def expected_loops(source):
-    """How many loops must be vectorised in each function that must have any."""
+    """How many loops must be vectorised in each function that must have any: those of the drivers inlined into it."""
     bodies = functions_in(source)
-    marked = {name: body.count("#pragma GCC ivdep") for name, body in bodies.items()}
+    inline = set(re.findall(r"always_inline\)\)[\w\s*]*?\b(\w+)\(", source))
     calls = {name: re.findall(r"\b(\w+)\(", body) for name, body in bodies.items()}
-    loops = {name: sum(marked.get(called, 0) for called in callees) for name, callees in calls.items()}
-    for name, body in bodies.items():
+
+    def drivers_of(name):
+        direct = {called for called in calls[name] if called in bodies and called in inline}
+        return direct.union(*(drivers_of(called) for called in direct))
+
+    def inlined_into(name):
+        loops = sum(bodies[driver].count("#pragma GCC ivdep") for driver in drivers_of(name))
         # map(self, f, n_data, 0, ...): without parameters there is no loop over arrays of them
-        loops[name] -= len(re.findall(r"\bmap_f\d\d\(\w+, \w+, \d, 0,", body))
-    return {name: n for name, n in loops.items() if n}
+        return loops - len(re.findall(r"\bmap_f\d\d\(\w+, \w+, \d, 0,", bodies[name]))
+
+    loops = {name: inlined_into(name) for name in bodies if name not in inline}
+    return {name: n for name, n in loops.items() if n > 0}
 
 
 def vectorised_loops(dump, width):

@@ -18,7 +18,9 @@ cdef extern from "numpy/ufuncobject.h":
     ctypedef void (*PyUFuncGenericFunction)(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept nogil
     object PyUFunc_FromFuncAndData(PyUFuncGenericFunction *, void **, const char *, int, int, int, int, const char *,
                                    const char *, int)
-    int PyUFunc_RegisterLoopForType(object, int, PyUFuncGenericFunction, const int *, void *) except -1
+    ctypedef struct PyUFuncObject:
+        pass
+    int PyUFunc_RegisterLoopForType(PyUFuncObject *, int, PyUFuncGenericFunction, const int *, void *) except -1
 
 cdef extern from "kernels.h" nogil:
     int RF_N_ACTIVATIONS
@@ -166,7 +168,8 @@ cdef int register_bfloat16(object ufunc, int row, int direction, int bfloat16) e
     cdef int arg_types[MAX_ARGS]
     for arg in range(MAX_ARGS):
         arg_types[arg] = bfloat16
-    return PyUFunc_RegisterLoopForType(ufunc, bfloat16, loop, arg_types, code_of(row, direction, RF_BFLOAT16))
+    return PyUFunc_RegisterLoopForType(<PyUFuncObject *>ufunc, bfloat16, loop, arg_types,
+                                       code_of(row, direction, RF_BFLOAT16))
 
 
 def _ufuncs(bfloat16):

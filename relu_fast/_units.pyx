@@ -6,8 +6,8 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t
 cimport numpy as cnp
 
 from ._core cimport (
-    RF_ENOMEM, RF_FLOAT16, RF_FLOAT32, RF_FLOAT64, RF_FROM_MASK, RF_FROM_X, RF_FROM_Y, RF_OK, error_message, narrow, rf_dtype, rf_unit_counts,
-    rf_units_backward_args, rf_units_forward_args, units_backward, units_forward,
+    RF_ENOMEM, RF_FLOAT16, RF_FLOAT32, RF_FLOAT64, RF_FROM_MASK, RF_FROM_X, RF_FROM_Y, RF_OK, error_message, narrow,
+    rf_dtype, rf_unit_counts, rf_units_backward_args, rf_units_forward_args, units_backward, units_forward,
 )
 from ._layout cimport (
     apart_from, as_blocks, blocked, check_apart, check_overlap, checked_axis, checked_output, data_of, dtype_of,
@@ -181,15 +181,16 @@ cdef int check_values(object activation, list params) except -1:
     """Leave parameters that make no sense to the row, which raises."""
     cdef bint wrong = False
     cdef cnp.ndarray param, low, high
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, lows, highs
     if ROW_LEARNED[activation] is None:
         for param in params:
             for i in range(cnp.PyArray_SIZE(param)):
                 wrong |= isnan(comparable(param, i))
     if ROW_PARAMS[activation] == ("min_val", "max_val"):
         low, high = params
-        for i in range(max(cnp.PyArray_SIZE(low), cnp.PyArray_SIZE(high))):
-            wrong |= comparable(low, i % cnp.PyArray_SIZE(low)) > comparable(high, i % cnp.PyArray_SIZE(high))
+        lows, highs = cnp.PyArray_SIZE(low), cnp.PyArray_SIZE(high)
+        for i in range(max(lows, highs) if lows and highs else 0):
+            wrong |= comparable(low, i if lows > 1 else 0) > comparable(high, i if highs > 1 else 0)
     if wrong:
         ACTIVATIONS[activation].check(dict(zip(ROW_PARAMS[activation], params)))
     return 0
@@ -199,8 +200,8 @@ cdef int check_tells_sign(object activation, list params) except -1:
     """From y, a slope or alpha must not be negative; hardtanh's two limits may."""
     if len(params) == 1 and any_negative(params[0]):
         given = " ".join(str(params[0]).split())
-        raise ValueError(f"{activation} with {ROW_PARAMS[activation][0]}={given} cannot take y=: the sign of y does not "
-                         "tell that of x; pass x=")
+        raise ValueError(f"{activation} with {ROW_PARAMS[activation][0]}={given} cannot take y=: the sign of y does "
+                         "not tell that of x; pass x=")
     return 0
 
 

@@ -97,6 +97,26 @@ FORWARD = {
         ValueError,
         "weight has shape (5,), expected (6,)",
     ),
+    "alpha that is NaN": (
+        lambda e: forward(e, activation="elu", alpha=np.nan),
+        ValueError,
+        "elu got NaN in the parameter 'alpha', expected numbers",
+    ),
+    "beta of which one is NaN": (
+        lambda e: forward(e, activation="swish", beta=[1, 1, np.nan, 1, 1, 1]),
+        ValueError,
+        "swish got NaN in the parameter 'beta', expected numbers",
+    ),
+    "ends the wrong way round": (
+        lambda e: forward(e, activation="hardtanh", min_val=2),
+        ValueError,
+        "hardtanh got min_val=2.0, max_val=1.0, expected min_val <= max_val",
+    ),
+    "ends of which one is the wrong way round": (
+        lambda e: forward(e, activation="hardtanh", max_val=[1, 1, -2, 1, 1, 1]),
+        ValueError,
+        "hardtanh got min_val=-1.0, max_val=[ 1. 1. -2. 1. 1. 1.], expected min_val <= max_val",
+    ),
     "alpha of two dimensions": (
         lambda e: forward(e, activation="elu", alpha=np.ones((4, 6))),
         ValueError,
