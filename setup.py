@@ -57,7 +57,8 @@ def extension(name):
 
 setup(
     ext_modules=cythonize(
-        [extension("_core"), extension("_layout"), extension("_units")], compiler_directives={"language_level": 3}
+        [extension("_core"), extension("_layout"), extension("_units")],
+        compiler_directives={"language_level": 3},
     ),
     cmdclass={"build_ext": BuildWithCore},
 )

@@ -12,7 +12,7 @@ static const float SELU_SCALE_HI_f32 = 0x1.0cfabep+0f, SELU_SCALE_LO_f32 = -0x1.
 static const float SELU_LEFT_HI_f32 = 0x1.c212ccp+0f, SELU_LEFT_LO_f32 = 0x1.903c0cp-26f; /* scale * alpha */
 
 static const float EXPM1_FLAT_f32 = -25; /* e^x - 1 is -1 below */
-/* e^x is lifted by two steps below FAR; below VANISHED even MAX * e^x is 0. */
+/* e^x is lifted by two steps below FAR; below VANISHED even x * MAX * e^x is 0. */
 static const float EXP_FAR_f32 = -80, EXP_VANISHED_f32 = -200, EXP_STEP_f32 = 0x1p-100f;
 enum { EXP_STEP_LOG2_f32 = 100 };
 /* 1 / (1 + e^-x) is 0 or 1 outside; the denominator is scaled by ONE. */
@@ -110,7 +110,7 @@ static const double SELU_SCALE_HI_f64 = 0x1.0cfabd6a91132p+0, SELU_SCALE_LO_f64 
 static const double SELU_LEFT_HI_f64 = 0x1.c212cc640f031p+0, SELU_LEFT_LO_f64 = 0x1.05161b045a1fep-56;
 
 static const double EXPM1_FLAT_f64 = -50;
-static const double EXP_FAR_f64 = -600, EXP_VANISHED_f64 = -1460, EXP_STEP_f64 = 0x1p-800;
+static const double EXP_FAR_f64 = -600, EXP_VANISHED_f64 = -1480, EXP_STEP_f64 = 0x1p-800;
 enum { EXP_STEP_LOG2_f64 = 800 };
 static const double LOGISTIC_LOW_f64 = -746, LOGISTIC_HIGH_f64 = 43, LOGISTIC_ONE_f64 = 0x1p-512;
 enum { LOGISTIC_SHIFT_f64 = 512 };
@@ -191,4 +191,4 @@ static RF_INLINE gelu_ratio_f64 gelu_ratio_of_f64(double t)
 static const double GELU_LINEAR_HI_f64 = 0x1.9884533d4368p+0, GELU_LINEAR_LO_f64 = -0x1.7b9781a61d7fap-47;
 static const double GELU_CUBIC_HI_f64 = 0x1.2444f2a4d8b4bp-4, GELU_CUBIC_LO_f64 = -0x1.6c843a29d1c7p-61;
 static const double GELU_CUBIC3_HI_f64 = 0x1.b6676bf7450fp-3, GELU_CUBIC3_LO_f64 = 0x1.bba7351828aabp-57;
-static const double GELU_TANH_LOW_f64 = -21.7, GELU_TANH_HIGH_f64 = 7.5, GELU_TANH_VANISHED_f64 = -27;
+static const double GELU_TANH_LOW_f64 = -21.7, GELU_TANH_HIGH_f64 = 7.5, GELU_TANH_VANISHED_f64 = -27.5;

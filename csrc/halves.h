@@ -1,5 +1,5 @@
-/* float16 and bfloat16: blocks are widened to float, computed, and rounded once. Integer arithmetic, and F16C's
- * instructions where there are any: the same bits, NaN's included. */
+/* float16 and bfloat16: blocks are widened to float, computed, and rounded once. Integer arithmetic, and
+ * F16C's instructions where there are any: the same bits, NaN's included. */
 
 static RF_INLINE float float_of(uint32_t bits)
 {
@@ -72,7 +72,8 @@ static void copy_halves(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t
     for (ptrdiff_t i = 0; i < n; i++) memcpy(to + i * to_step, from + i * from_step, sizeof(uint16_t));
 }
 
-static void put_halves(const rf_half *half, char *to, ptrdiff_t step, const float *from, ptrdiff_t n, int stream)
+static void put_halves(const rf_half *half, char *to, ptrdiff_t step, const float *from, ptrdiff_t n,
+                       int stream)
 {
     uint16_t block[HALF_BLOCK] __attribute__((aligned(64)));
     if (stream && n == HALF_BLOCK) {

@@ -82,11 +82,11 @@ def describe(name: str, units: int, activation: str, params: Mapping[str, Any]) 
             raise ValueError(
                 f"{activation} got shape {np.shape(value)} in the parameter {key!r}, expected a number or ({units},)"
             )
+    gate = row.gate_for(**given)
     learned = tuple(key for key, default in row.params.items() if default is None)
     # What is learned may diverge to NaN, and that is worth observing.
     check_numbers(activation, given, may_be_nan=learned)
-    params = {**row.params, **given}
-    return LayerSpec(checked_name(name), units, activation, params, learned, row.gate_for(**given))
+    return LayerSpec(checked_name(name), units, activation, {**row.params, **given}, learned, gate)
 
 
 def check_numbers(activation: str, params: Mapping[str, Any], *, may_be_nan: Container[str] = ()) -> None:

@@ -140,11 +140,13 @@ def _below(m, x):
 
 
 def _gelu(m, x):
-    return x * _below(m, x)
+    near = clipped(m, x, -1e3, 1e3)
+    return pick(m, x > near, x, near * _below(m, near))
 
 
 def _gelu_slope(m, x):
-    return _below(m, x) + x * m.exp(-x * x / 2) / m.sqrt(2 * m.pi)
+    near = clipped(m, x, -1e3, 1e3)
+    return _below(m, near) + near * m.exp(-near * near / 2) / m.sqrt(2 * m.pi)
 
 
 def _cubic(m, x, factor):
@@ -307,9 +309,9 @@ ORACLES = {
     ),
     "gelu": Oracle(
         right=_gelu,
-        left=lambda m, x: pick(m, x < -1e3, -0.0, _gelu(m, x)),
-        right_slope=lambda m, x: pick(m, x > 1e3, 1, _gelu_slope(m, x)),
-        left_slope=lambda m, x: pick(m, x < -1e3, -0.0, _gelu_slope(m, x)),
+        left=_gelu,
+        right_slope=_gelu_slope,
+        left_slope=_gelu_slope,
         slope_from_y=None,
         at_nan=_nan,
         has_root=True,

@@ -107,6 +107,8 @@ def test_every_tiling_masks_with_parameters_of_each_unit(name, shape, axis, isa)
         key: plain(np.float32, shape[axis], seed=seed) + seed
         for seed, key in enumerate(rf.ACTIVATIONS[name].params)
     }
+    if name == "hardtanh":
+        params["max_val"] = params["min_val"] + abs(params["max_val"])
     z, g, mask = (
         plain(np.float32, shape, seed=5),
         plain(np.float32, shape, seed=6),
