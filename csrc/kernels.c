@@ -47,7 +47,8 @@ static RF_INLINE double fma_f64(double a, double b, double c)
     double s = p + c, d = s - p, t = (p - (s - d)) + (c - d);
     double low = t + e, y = s + low;
     /* splitting overflows near the largest numbers; low is +0 where s is the sum, be it -0 */
-    return (low != 0) & (y == y) ? y : s;
+    double sum = (low != 0) & (y == y) ? y : s;
+    return (c == 0) & (a != 0) & (b != 0) ? p : sum; /* a product that underflows keeps its sign */
 #endif
 }
 

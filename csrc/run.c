@@ -63,6 +63,7 @@ static void run_part(void *context, int index)
 {
     const work *w = context;
     ptrdiff_t first = index ? w->head + index * w->share : 0, last = w->head + (index + 1) * w->share;
+    if (first >= w->n) return; /* shares are whole blocks: many of them may be more than there is */
     rf_fp_state saved = rf_fp_enter();
     run_range(w, first, last < w->n ? last : w->n);
     rf_fp_leave(saved);
