@@ -9,18 +9,18 @@
 
 enum { RF_STREAM_BYTES = 256 };
 
-/* 256 bytes at once, both aligned to 64 bytes. */
+/* 256 bytes at once, `to` aligned to 64 bytes. */
 static RF_INLINE void rf_stream(void *to, const void *from)
 {
 #if defined(__AVX512F__)
     for (int i = 0; i < 4; i++)
-        _mm512_stream_si512((__m512i *)to + i, _mm512_load_si512((const __m512i *)from + i));
+        _mm512_stream_si512((__m512i *)to + i, _mm512_loadu_si512((const __m512i *)from + i));
 #elif defined(__AVX2__)
     for (int i = 0; i < 8; i++)
-        _mm256_stream_si256((__m256i *)to + i, _mm256_load_si256((const __m256i *)from + i));
+        _mm256_stream_si256((__m256i *)to + i, _mm256_loadu_si256((const __m256i *)from + i));
 #elif RF_STREAMS
     for (int i = 0; i < 16; i++)
-        _mm_stream_si128((__m128i *)to + i, _mm_load_si128((const __m128i *)from + i));
+        _mm_stream_si128((__m128i *)to + i, _mm_loadu_si128((const __m128i *)from + i));
 #else
     memcpy(to, from, RF_STREAM_BYTES);
 #endif

@@ -96,13 +96,16 @@ static void fence(void) { rf_fence(); }
 
 static void stream_out(void *to, const void *from, ptrdiff_t bytes, const void *next, const void *next_too)
 {
-    ptrdiff_t i = 0;
+    char *out = to;
+    const char *in = from;
+    ptrdiff_t head = (ptrdiff_t)(0 - (uintptr_t)to) & 63, i = head < bytes ? head : bytes;
+    memcpy(out, in, (size_t)i);
     for (; i + RF_STREAM_BYTES <= bytes; i += RF_STREAM_BYTES) {
-        rf_prefetch((const char *)next + i);
+        if (next) rf_prefetch((const char *)next + i);
         if (next_too) rf_prefetch((const char *)next_too + i);
-        rf_stream((char *)to + i, (const char *)from + i);
+        rf_stream(out + i, in + i);
     }
-    memcpy((char *)to + i, (const char *)from + i, (size_t)(bytes - i));
+    memcpy(out + i, in + i, (size_t)(bytes - i));
 }
 
 static float first(float g, float x, float p, float q) { return (void)g, (void)p, (void)q, x; }

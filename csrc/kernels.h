@@ -64,9 +64,9 @@ enum { RF_SEE_NOTHING, RF_SEE_ACTIVE, RF_SEE_MAX, RF_SEE_MIN, RF_SEE_LEVELS };
 
 typedef struct {
     /* with a bias or not, at a level: v = z + bias, and counts; whether an element is not finite (from
-     * SEE_MAX) */
+     * SEE_MAX). Rows of z are `stride` elements apart, those of v `width`. */
     int (*see[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
-                                 const void *z, void *v, rf_ahead ahead);
+                                 const void *z, ptrdiff_t stride, void *v, rf_ahead ahead);
     void (*count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *v);
     void (*add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *y);
     /* meanwhile fetches a part of what is needed next, of one input or of two; NULL: nothing */
@@ -95,7 +95,7 @@ typedef struct {
     /* to = from, and to = a + b, past the cache: what memory allows at best. Aligned to 64 bytes, floats. */
     void (*stream_copy)(float *to, const float *from, ptrdiff_t n);
     void (*stream_add)(float *to, const float *a, const float *b, ptrdiff_t n);
-    /* to = from, `to` past the cache; both aligned to 64 bytes. Meanwhile what comes next is fetched. */
+    /* to = from, whole lines of `to` past the cache. Meanwhile what comes next is fetched; NULL: nothing. */
     void (*stream_out)(void *to, const void *from, ptrdiff_t bytes, const void *next, const void *next_too);
     const rf_unit_loops *units[RF_N_COMPUTED];
 } rf_kernels;

@@ -1,16 +1,16 @@
-/* The per-unit passes over (outer, units, inner), in memory order.
+/* The per-unit passes over (outer, units, inner): how they are cut into jobs, and how what jobs find is
+ * combined.
  *
- * The array is cut into jobs, by its shape alone; a job walks its elements in blocks that stay in L1: fetch
- * (widen, gather), add the bias and count, one of the elementwise loops, sum, store. Counts and sums are kept
- * for each position of a row and folded into units at the end of a job; jobs are combined in order, sums in
- * float64. So results depend on the shape, not on threads, steps or instruction set. What a job looks like:
+ * Jobs are cut by the shape alone. Counts and sums are kept for each position of a row and folded into units
+ * at the end of a job; jobs are combined in order, sums in float64. So results depend on the shape, not on
+ * threads, steps or instruction set. What a job looks like:
  *
  *   inner large   runs of one unit; any element of a run belongs to LANES positions in turn
  *   rows short    several outer entries make one row of positions, so that vectors are full
  *   rows long     whole units, as many as have TILE positions, of some outer entries */
 #include "fp_state.h"
-#include "kernels.h"
 #include "threads.h"
+#include "units_pass.h"
 #include "workspace.h"
 
 #include <math.h>
@@ -18,34 +18,21 @@
 #include <string.h>
 
 enum {
-    LINE = 64,
-    BLOCK_BYTES = 4096,
     SHORT_ROW = 128,
     LANES = 128,
     LONG_INNER = 1024,
-    TILE = 1 << 14,
+    TILE = 1 << 12,
     JOB = 1 << 18,
-    LONG_ROW = 1024,            /* rows apart from each other are read where they are from here on */
     SHARE_MIN = 1 << 17,        /* elements that are worth a second thread */
     WAVE_BYTES = 1 << 24,       /* at most, for the results of jobs that await their turn */
     STREAM_MIN_BYTES = 4 << 20, /* as in run.c */
     ARENA_BYTES = 24 << 10,     /* on the stack: positions of all but wide layers */
-    APART =
-        832, /* arrays multiples of 4 KiB apart wait for each other's stores (4K aliasing): 3 times slower */
+    /* Arrays multiples of 4 KiB apart wait for each other's stores (4K aliasing): 3 times slower. */
+    APART = 832,
 };
 
 /* ---- how an array is cut into jobs */
 
-typedef struct {
-    ptrdiff_t outer, units, inner, row; /* row = units * inner */
-    ptrdiff_t chunk, tile, run;         /* outer entries, units and inner positions of a job */
-    ptrdiff_t n_tiles, n_runs, n_jobs;
-    ptrdiff_t copies; /* outer entries to one row of positions */
-    int by_runs;      /* inner large */
-} plan;
-
-static ptrdiff_t at_most(ptrdiff_t n, ptrdiff_t limit) { return n < limit ? n : limit; }
-static ptrdiff_t at_least(ptrdiff_t n, ptrdiff_t limit) { return n > limit ? n : limit; }
 static ptrdiff_t parts(ptrdiff_t n, ptrdiff_t size) { return (n - 1) / size + 1; }
 
 static plan make_plan(ptrdiff_t outer, ptrdiff_t units, ptrdiff_t inner)
@@ -68,67 +55,6 @@ static plan make_plan(ptrdiff_t outer, ptrdiff_t units, ptrdiff_t inner)
     l.n_runs = parts(inner, l.run);
     l.n_jobs = parts(outer, l.chunk) * l.n_tiles * l.n_runs;
     return l;
-}
-
-/* ---- a pass */
-
-typedef struct {
-    char *memory;
-    ptrdiff_t step; /* bytes from one outer entry to the next */
-} array;
-
-/* Per unit, of a job or of the caller; NULL: not wanted. `active` of gradients: not 0. */
-typedef struct {
-    int64_t *active, *nonfinite;
-    double *max, *min, *sum, *weight_sum;
-} totals;
-
-enum scratch { GRADIENT, SOURCE, PRE_ACTIVATION, RESULT, WEIGHT_RESULT, PARAM_0, PARAM_1, N_SCRATCH };
-enum { SCRATCH_BYTES = BLOCK_BYTES + 5 * LINE };
-
-typedef struct {
-    const rf_kernels *kernels;
-    const rf_unit_loops *loops;
-    const rf_half *half; /* NULL: the computing type */
-    rf_activation activation;
-    rf_mask mask_kind;
-    int n_params;
-    size_t size, width; /* of an element in memory, and of the computing type */
-    plan plan;
-    array source, gradient, out; /* z or x or y; forward there is no gradient */
-    const uint8_t *from_mask;
-    uint8_t *to_mask;
-    const char *bias, *params[RF_MAX_PARAMS];
-    int per_unit[RF_MAX_PARAMS];
-    rf_direction direction; /* of the loop; from a mask there is none */
-    int level;              /* RF_SEE_... */
-    totals wanted;
-    int one_weight; /* for all units: so is its gradient */
-    int large;      /* past a core's own caches */
-    int streams;    /* the output goes past the cache */
-    int plain;      /* elementwise: one loop over all of it */
-} pass;
-
-/* Memory apart from that of other workers. */
-typedef struct {
-    const pass *pass;
-    char *scratch;
-    rf_positions at;
-    rf_fold fold;
-    ptrdiff_t n_positions;
-    ptrdiff_t unit, n_units;        /* whose numbers stand in `at` */
-    char *numbers;                  /* per unit, widened */
-    double constant[RF_MAX_PARAMS]; /* of the computing type */
-} worker;
-
-static char *scratch(const worker *w, enum scratch which)
-{
-    return w->scratch + (ptrdiff_t)which * SCRATCH_BYTES;
-}
-
-static int varies(const pass *p)
-{
-    return (p->n_params > 0 && p->per_unit[0]) || (p->n_params > 1 && p->per_unit[1]);
 }
 
 /* ---- positions: their memory, and the numbers that come from units */
@@ -289,329 +215,6 @@ static void fold(const worker *w, const totals *to, ptrdiff_t unit)
     if (to->weight_sum) fold_sums(to->weight_sum + unit, at->weight_sum, &w->fold);
 }
 
-/* ---- blocks: elements of a region, which are contiguous or rows with gaps */
-
-typedef struct {
-    array source, gradient, out; /* from its first element on */
-    ptrdiff_t rows, length;
-    int contiguous;
-    size_t bit;        /* of its first element in a mask */
-    int shares_a_byte; /* of the mask, with what another job writes */
-} region;
-
-typedef struct {
-    ptrdiff_t first, n; /* elements of the region */
-    ptrdiff_t position;
-    int streams;
-} block;
-
-/* `n` elements from `first` on of an array with gaps, to or from scratch. */
-static void copy_rows(const worker *w, const region *r, const array *a, const block *b, char *contiguous,
-                      int gather)
-{
-    const pass *p = w->pass;
-    const ptrdiff_t size = (ptrdiff_t)p->size, width = (ptrdiff_t)p->width;
-    ptrdiff_t row = b->first / r->length, column = b->first % r->length, left = b->n;
-    while (left > 0) {
-        ptrdiff_t n = at_most(r->length - column, left);
-        char *here = a->memory + row * a->step + column * size;
-        if (!p->half && gather)
-            memcpy(contiguous, here, (size_t)(n * size));
-        else if (!p->half)
-            memcpy(here, contiguous, (size_t)(n * size));
-        else if (gather)
-            p->half->widen((float *)contiguous, (const uint16_t *)here, n);
-        else
-            p->half->narrow((uint16_t *)here, (const float *)contiguous, n);
-        contiguous += n * width;
-        left -= n;
-        column = 0;
-        row++;
-    }
-}
-
-/* The block of an input, in the computing type. */
-static char *fetch(const worker *w, const region *r, const array *a, const block *b, enum scratch where)
-{
-    const pass *p = w->pass;
-    char *here = a->memory + b->first * (ptrdiff_t)p->size;
-    if (r->contiguous && !p->half) return here;
-    char *to = scratch(w, where);
-    if (r->contiguous)
-        p->half->widen((float *)to, (const uint16_t *)here, b->n);
-    else
-        copy_rows(w, r, a, b, to, 1);
-    return to;
-}
-
-/* Where the loops may write the block's output at once, or NULL. */
-static char *output_in_place(const pass *p, const region *r, const block *b)
-{
-    return r->contiguous && !p->half ? r->out.memory + b->first * (ptrdiff_t)p->size : NULL;
-}
-
-/* Where the inputs of the next block are, or NULL. */
-static void coming_next(const pass *p, const region *r, const block *b, const char **next)
-{
-    const ptrdiff_t bytes = (b->first + b->n) * (ptrdiff_t)p->size;
-    if (r->gradient.memory) *next++ = r->gradient.memory + bytes;
-    if (r->source.memory) *next = r->source.memory + bytes;
-}
-
-/* The block of the output, from scratch. */
-static void deliver(const worker *w, const region *r, const block *b, char *result)
-{
-    const pass *p = w->pass;
-    const ptrdiff_t size = (ptrdiff_t)p->size;
-    if (!r->contiguous) {
-        copy_rows(w, r, &r->out, b, result, 0);
-        return;
-    }
-    char *to = r->out.memory + b->first * size;
-    if (!b->streams) {
-        p->half->narrow((uint16_t *)to, (const float *)result, b->n);
-        return;
-    }
-    if (p->half) {
-        char *narrowed = scratch(w, WEIGHT_RESULT);
-        p->half->narrow((uint16_t *)narrowed, (const float *)result, b->n);
-        result = narrowed;
-    }
-    const char *next[2] = {NULL, NULL};
-    coming_next(p, r, b, next);
-    p->kernels->stream_out(to, result, b->n * size, next[0], next[1]);
-}
-
-/* A run of whole rows of positions, or a part of one. */
-typedef struct {
-    ptrdiff_t from, position, rows, width;
-} piece;
-
-static int next_piece(piece *q, const worker *w, const block *b)
-{
-    q->from += q->rows * q->width;
-    const ptrdiff_t left = b->n - q->from, whole = w->n_positions;
-    if (left == 0) return 0;
-    q->position = q->from ? 0 : b->position;
-    q->rows = 1;
-    q->width = at_most(left, whole - q->position);
-    /* a few at most, and cheaper than a division */
-    while (q->width == whole && (q->rows + 1) * whole <= left) q->rows++;
-    return 1;
-}
-
-/* Numbers of positions for every element of a block. */
-static const char *along(const worker *w, const void *by_position, const block *b, enum scratch where)
-{
-    const ptrdiff_t width = (ptrdiff_t)w->pass->width;
-    const char *from = by_position;
-    if (b->position + b->n <= w->n_positions) return from + b->position * width;
-    char *to = scratch(w, where);
-    piece q = {0};
-    while (next_piece(&q, w, b))
-        for (ptrdiff_t row = 0; row < q.rows; row++)
-            memcpy(to + (q.from + row * q.width) * width, from + q.position * width,
-                   (size_t)(q.width * width));
-    return to;
-}
-
-/* ---- bits */
-
-static void or_bits(uint8_t *byte, uint64_t bits)
-{
-    __atomic_fetch_or(byte, (uint8_t)bits, __ATOMIC_RELAXED); /* its other bits may be another thread's */
-}
-
-/* `n` bits of `words` (and one word more) to the mask from `bit` on. The first byte has its other bits, and
- * so has the last if it is shared. */
-static void put_bits(uint8_t *mask, size_t bit, uint64_t *words, ptrdiff_t n, int shared)
-{
-    uint8_t *to = mask + bit / 8;
-    const int taken = (int)(bit % 8), head = taken ? 8 - taken : 0;
-    const ptrdiff_t n_words = parts(n, 64);
-    if (head) {
-        or_bits(to++, words[0] << taken);
-        for (ptrdiff_t i = 0; i < n_words; i++) words[i] = words[i] >> head | words[i + 1] << (64 - head);
-        n -= head;
-        if (n <= 0) return;
-    }
-    /* the first bit in the lowest byte: every machine that this runs on is little-endian */
-    memcpy(to, words, (size_t)(n / 8));
-    if (n % 8 == 0) return;
-    uint64_t last = words[n / 64] >> (n % 64 / 8 * 8);
-    if (shared)
-        or_bits(to + n / 8, last);
-    else
-        to[n / 8] = (uint8_t)last;
-}
-
-static void write_mask(const worker *w, const region *r, const block *b, const char *v)
-{
-    const pass *p = w->pass;
-    uint64_t words[BLOCK_BYTES / sizeof(float) / 64 + 2] = {0};
-    const char *gate = w->at.gate, *ceiling = w->at.ceiling;
-    const int per_position = varies(p);
-    if (per_position) {
-        gate = along(w, gate, b, PARAM_0);
-        ceiling = along(w, ceiling, b, PARAM_1);
-    } else if (isnan(number(p, ceiling, 0))) {
-        ceiling = NULL;
-    }
-    p->loops->pack[p->mask_kind](words, v, b->n, gate, ceiling, per_position);
-    int ends = b->first + b->n == r->rows * r->length;
-    put_bits(p->to_mask, r->bit + (size_t)b->first, words, b->n, ends && r->shares_a_byte);
-}
-
-/* ---- the passes over a block */
-
-/* Runs the row's loop. What is needed afterwards (or cannot be written in place) is in cache and returned. */
-static char *run_row(const worker *w, const region *r, const block *b, char *gradient, char *source,
-                     int needed)
-{
-    const pass *p = w->pass;
-    const rf_row_kernels *row =
-        &p->kernels->rows[p->activation][p->width == sizeof(double) ? RF_FLOAT64 : RF_FLOAT32];
-    const ptrdiff_t width = (ptrdiff_t)p->width;
-    char *args[2 + RF_MAX_PARAMS + 2], *in_place = r->out.memory ? output_in_place(p, r, b) : NULL;
-    ptrdiff_t steps[2 + RF_MAX_PARAMS + 2];
-    int n = 0;
-    if (gradient) args[n] = gradient, steps[n++] = width;
-    args[n] = source, steps[n++] = width;
-    for (int k = 0; k < p->n_params; k++) {
-        int per_unit = p->per_unit[k];
-        args[n] =
-            per_unit ? (char *)along(w, w->at.params[k], b, k ? PARAM_1 : PARAM_0) : (char *)&w->constant[k];
-        steps[n++] = per_unit ? width : 0;
-    }
-    if (b->streams && in_place && !needed && !varies(p)) {
-        args[n] = in_place, steps[n] = width;
-        const char *next = r->source.memory + (b->first + b->n) * width;
-        int apart = source == scratch(w, PRE_ACTIVATION);
-        row->stream[p->direction](args, b->n, steps, apart ? next - source : RF_AHEAD);
-        return NULL;
-    }
-    char *result = in_place && !b->streams ? in_place : scratch(w, RESULT);
-    args[n] = result, steps[n++] = width;
-    args[n] = scratch(w, WEIGHT_RESULT), steps[n] = width;
-    row->loop[p->direction](args, b->n, steps);
-    return result;
-}
-
-static void finish(const worker *w, const region *r, const block *b, char *result)
-{
-    if (result == scratch(w, RESULT) && r->out.memory) deliver(w, r, b, result);
-}
-
-static char *see(const worker *w, const region *r, const block *b)
-{
-    const pass *p = w->pass;
-    const ptrdiff_t width = (ptrdiff_t)p->width;
-    char *z = fetch(w, r, &r->source, b, SOURCE), *v = p->bias ? scratch(w, PRE_ACTIVATION) : z;
-    if (!p->bias && p->level == RF_SEE_NOTHING) return v;
-    const rf_ahead ahead = {p->large && r->contiguous && !p->half ? BLOCK_BYTES : 0, !b->streams};
-    piece q = {0};
-    while (next_piece(&q, w, b)) {
-        char *here = v + q.from * width;
-        int odd = p->loops->see[p->bias != NULL][p->level](&w->at, q.position, q.rows, q.width,
-                                                           z + q.from * width, here, ahead);
-        if (odd && w->at.nonfinite)
-            p->loops->count_nonfinite((char *)w->at.nonfinite + q.position * width, q.rows, q.width, here);
-    }
-    return v;
-}
-
-static void forward_block(const worker *w, const region *r, const block *b)
-{
-    const pass *p = w->pass;
-    char *v = see(w, r, b);
-    if (p->to_mask) write_mask(w, r, b, v);
-    if (!r->out.memory && !w->at.sum) return;
-    char *y = run_row(w, r, b, NULL, v, w->at.sum != NULL);
-    if (w->at.sum) {
-        piece q = {0};
-        while (next_piece(&q, w, b))
-            p->loops->add_sizes(w->at.sum + q.position, q.rows, q.width, y + q.from * (ptrdiff_t)p->width);
-    }
-    finish(w, r, b, y);
-}
-
-static void sum_gradients(const worker *w, const region *r, const block *b, const char *gradient)
-{
-    const pass *p = w->pass;
-    const ptrdiff_t width = (ptrdiff_t)p->width;
-    const rf_positions *at = &w->at;
-    const char *weight = scratch(w, WEIGHT_RESULT);
-    const char *next[2] = {NULL, NULL};
-    if (b->streams && !p->half) coming_next(p, r, b, next);
-    piece q = {0};
-    while (next_piece(&q, w, b)) {
-        const char *here = gradient + q.from * width;
-        if (at->sum)
-            p->loops->add_up(at->sum + q.position, q.rows, q.width, here,
-                             next[0] ? next[0] + q.from * width : NULL,
-                             next[1] ? next[1] + q.from * width : NULL);
-        if (at->weight_sum)
-            p->loops->add_up(at->weight_sum + q.position, q.rows, q.width, weight + q.from * width, NULL,
-                             NULL);
-        if (at->active &&
-            p->loops->count_nonzero((char *)at->active + q.position * width, q.rows, q.width, here) &&
-            at->nonfinite)
-            p->loops->count_nonfinite((char *)at->nonfinite + q.position * width, q.rows, q.width, here);
-    }
-}
-
-static char *select_by_mask(const worker *w, const region *r, const block *b, char *gradient, int needed)
-{
-    const pass *p = w->pass;
-    const int varying = varies(p), sloped = p->mask_kind == RF_MASK_SLOPE;
-    const void *slope = !sloped ? NULL : varying ? along(w, w->at.params[0], b, PARAM_0) : w->at.params[0];
-    char *in_place = output_in_place(p, r, b);
-    int streams = b->streams && in_place && !needed;
-    char *to = in_place && (streams || !b->streams) ? in_place : scratch(w, RESULT);
-    size_t bit = r->bit + (size_t)b->first;
-    p->loops->select[p->mask_kind](to, p->from_mask + bit / 8, (int)(bit % 8), gradient, b->n, slope, varying,
-                                   streams);
-    return to;
-}
-
-static void backward_block(const worker *w, const region *r, const block *b)
-{
-    const pass *p = w->pass;
-    const int needed = w->at.sum || w->at.weight_sum || w->at.active;
-    char *g = fetch(w, r, &r->gradient, b, GRADIENT);
-    char *result =
-        p->from_mask ? select_by_mask(w, r, b, g, needed) : run_row(w, r, b, g, see(w, r, b), needed);
-    if (needed) sum_gradients(w, r, b, result);
-    finish(w, r, b, result);
-}
-
-static void walk(const worker *w, const region *r)
-{
-    const pass *p = w->pass;
-    const ptrdiff_t n = r->rows * r->length, size = (ptrdiff_t)p->size,
-                    most = BLOCK_BYTES / (ptrdiff_t)p->width;
-    const int streams = p->streams && r->contiguous && n >= LONG_ROW;
-    ptrdiff_t whole = w->n_positions <= most ? most / w->n_positions * w->n_positions : most;
-    if (streams && whole * size % LINE) whole = most;
-    if (p->plain && r->contiguous) whole = n;
-    block b = {0};
-    while (b.first < n) {
-        b.n = at_most(whole, n - b.first);
-        if (streams) {
-            uintptr_t past = (uintptr_t)(r->out.memory + b.first * size) % LINE;
-            b.streams = past == 0;
-            if (past) b.n = at_most(b.n, (LINE - (ptrdiff_t)past) / size);
-        }
-        if (r->gradient.memory)
-            backward_block(w, r, &b);
-        else
-            forward_block(w, r, &b);
-        b.first += b.n;
-        b.position += b.n;
-        while (b.position >= w->n_positions && !p->plain) b.position -= w->n_positions;
-    }
-}
-
 /* ---- jobs */
 
 static array moved(array a, ptrdiff_t row, ptrdiff_t elements, size_t size)
@@ -634,24 +237,11 @@ static region region_at(const pass *p, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t 
         .rows = rows,
         .length = length,
         .bit = (size_t)row * (size_t)l->row + (size_t)column,
-        .shares_a_byte = length < l->row || l->by_runs,
+        .shares_a_byte = l->by_runs || p->banded,
     };
     r.contiguous = rows == 1 || (length == l->row && touches(&p->source, bytes) &&
                                  touches(&p->gradient, bytes) && touches(&p->out, bytes));
     return r;
-}
-
-static void walk_rows(worker *w, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t column, ptrdiff_t length)
-{
-    region r = region_at(w->pass, row, rows, column, length);
-    if (r.contiguous || length < LONG_ROW) {
-        walk(w, &r);
-        return;
-    }
-    for (ptrdiff_t i = 0; i < rows; i++) {
-        r = region_at(w->pass, row + i, 1, column, length);
-        walk(w, &r);
-    }
 }
 
 /* Job `index`; first of its units and how many. */
@@ -679,7 +269,8 @@ static void run_job(worker *w, const job *j, const totals *to, ptrdiff_t first)
         w->n_positions = l->copies * j->units * l->inner;
         turn_to(w, j->unit, j->units);
         clear(w);
-        walk_rows(w, j->row, j->rows, j->unit * l->inner, j->units * l->inner);
+        region r = region_at(w->pass, j->row, j->rows, j->unit * l->inner, j->units * l->inner);
+        rf_walk(w, &r);
         fold(w, to, first);
         return;
     }
@@ -689,7 +280,8 @@ static void run_job(worker *w, const job *j, const totals *to, ptrdiff_t first)
         for (ptrdiff_t u = 0; u < j->units; u++) {
             turn_to(w, j->unit + u, 1);
             clear(w);
-            walk_rows(w, row, 1, (j->unit + u) * l->inner + j->first, j->run);
+            region r = region_at(w->pass, row, 1, (j->unit + u) * l->inner + j->first, j->run);
+            rf_walk(w, &r);
             fold(w, to, first + u);
         }
 }
@@ -814,7 +406,7 @@ static void clear_shared_bytes(const pass *p)
     const plan *l = &p->plan;
     const size_t n = (size_t)(l->outer * l->row);
     if (n % 8) p->to_mask[n / 8] = 0;
-    if (!l->by_runs && l->tile == l->units) return;
+    if (!l->by_runs && !p->banded) return;
     const ptrdiff_t length = l->by_runs ? l->inner : l->row, step = l->by_runs ? l->run : l->tile * l->inner;
     for (size_t start = 0; start < n; start += (size_t)length)
         for (ptrdiff_t first = 0; first < length; first += step) {
@@ -910,6 +502,7 @@ static void set_up(pass *p, rf_activation activation, rf_dtype dtype, const rf_s
     p->streams =
         p->large && p->out.memory && p->out.memory != p->source.memory && p->out.memory != p->gradient.memory;
     p->plan = p->plain && contiguous ? make_plan(1, 1, n) : make_plan(outer, units, inner);
+    p->banded = !p->plan.by_runs && p->plan.copies * p->plan.tile * inner > longest_row(p);
 }
 
 rf_status rf_run_units_forward(const rf_units_forward_args *a)

@@ -31,17 +31,18 @@ static RF_INLINE void F(see)(int with_bias, int level, TYPE(seen) *s, T z, T bia
 }
 
 /* Prefetches what lies at columns i and those after it, a quarter of it unless `all`. */
-static RF_INLINE void F(fetch_ahead)(int n_rows, ptrdiff_t width, ptrdiff_t i, const void *next, int all)
+static RF_INLINE void F(fetch_ahead)(int n_rows, ptrdiff_t stride, ptrdiff_t i, const void *next, int all)
 {
     const T *here = (const T *)next + i;
     if (n_rows == 1 && !all && i / F(LINES) % 4) return;
     rf_prefetch(here);
-    for (int row = 1; row < n_rows && all; row++) rf_prefetch(here + row * width);
+    for (int row = 1; row < n_rows && all; row++) rf_prefetch(here + row * stride);
 }
 
-/* Columns [from, to) of one row, or of four. */
+/* Columns [from, to) of one row, or of four; those of z lie `stride` apart, those of v `width`. */
 static RF_INLINE U F(observe_columns)(int with_bias, int level, int n_rows, const rf_positions *at,
-                                      ptrdiff_t from, ptrdiff_t to, ptrdiff_t width, const T *z, T *v)
+                                      ptrdiff_t from, ptrdiff_t to, ptrdiff_t width, const T *z,
+                                      ptrdiff_t stride, T *v)
 {
     const T *biases = with_bias ? at->bias : z, *gates = level >= RF_SEE_ACTIVE ? at->gate : z;
     COUNT *active = at->active;
@@ -56,9 +57,9 @@ static RF_INLINE U F(observe_columns)(int with_bias, int level, int n_rows, cons
         if (level >= RF_SEE_MIN) s.min = min[i];
         F(see)(with_bias, level, &s, z[i], bias, gate, v + i);
         if (n_rows > 1) {
-            F(see)(with_bias, level, &s, z[width + i], bias, gate, v + width + i);
-            F(see)(with_bias, level, &s, z[2 * width + i], bias, gate, v + 2 * width + i);
-            F(see)(with_bias, level, &s, z[3 * width + i], bias, gate, v + 3 * width + i);
+            F(see)(with_bias, level, &s, z[stride + i], bias, gate, v + width + i);
+            F(see)(with_bias, level, &s, z[2 * stride + i], bias, gate, v + 2 * width + i);
+            F(see)(with_bias, level, &s, z[3 * stride + i], bias, gate, v + 3 * width + i);
         }
         if (level >= RF_SEE_ACTIVE) active[i] = s.active;
         if (level >= RF_SEE_MAX) max[i] = s.max;
@@ -69,21 +70,22 @@ static RF_INLINE U F(observe_columns)(int with_bias, int level, int n_rows, cons
 }
 
 static RF_INLINE U F(observe_rows)(int with_bias, int level, int n_rows, const rf_positions *at,
-                                   ptrdiff_t width, const T *z, T *v, rf_ahead ahead)
+                                   ptrdiff_t width, const T *z, ptrdiff_t stride, T *v, rf_ahead ahead)
 {
     U overflow = 0;
     ptrdiff_t i = 0;
     for (; ahead.bytes && i + F(LINES) <= width; i += F(LINES)) {
-        F(fetch_ahead)(n_rows, width, i, (const char *)z + ahead.bytes, ahead.all);
-        overflow |= F(observe_columns)(with_bias, level, n_rows, at, i, i + F(LINES), width, z, v);
+        F(fetch_ahead)(n_rows, stride, i, (const char *)z + ahead.bytes, ahead.all);
+        overflow |= F(observe_columns)(with_bias, level, n_rows, at, i, i + F(LINES), width, z, stride, v);
     }
-    return overflow | F(observe_columns)(with_bias, level, n_rows, at, i, width, width, z, v);
+    return overflow | F(observe_columns)(with_bias, level, n_rows, at, i, width, width, z, stride, v);
 }
 
 static void *F(moved)(void *numbers, ptrdiff_t n) { return numbers ? (T *)numbers + n : NULL; }
 
 static RF_INLINE int F(observe)(int with_bias, int level, const rf_positions *at, ptrdiff_t first,
-                                ptrdiff_t rows, ptrdiff_t width, const void *from, void *to, rf_ahead ahead)
+                                ptrdiff_t rows, ptrdiff_t width, const void *from, ptrdiff_t stride, void *to,
+                                rf_ahead ahead)
 {
     const rf_positions here = {
         .bias = F(moved)(at->bias, first),
@@ -95,18 +97,18 @@ static RF_INLINE int F(observe)(int with_bias, int level, const rf_positions *at
     const T *z = from;
     T *v = to;
     U overflow = 0;
-    for (; rows >= 4; rows -= 4, z += 4 * width, v += 4 * width)
-        overflow |= F(observe_rows)(with_bias, level, 4, &here, width, z, v, ahead);
-    for (; rows > 0; rows--, z += width, v += width)
-        overflow |= F(observe_rows)(with_bias, level, 1, &here, width, z, v, ahead);
+    for (; rows >= 4; rows -= 4, z += 4 * stride, v += 4 * width)
+        overflow |= F(observe_rows)(with_bias, level, 4, &here, width, z, stride, v, ahead);
+    for (; rows > 0; rows--, z += stride, v += width)
+        overflow |= F(observe_rows)(with_bias, level, 1, &here, width, z, stride, v, ahead);
     return (overflow & F(SIGN_BIT)) != 0;
 }
 
 #define OBSERVE(name, with_bias, level)                                                                      \
     static int F(name)(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,             \
-                       const void *z, void *v, rf_ahead ahead)                                               \
+                       const void *z, ptrdiff_t stride, void *v, rf_ahead ahead)                             \
     {                                                                                                        \
-        return F(observe)(with_bias, level, at, first, rows, width, z, v, ahead);                            \
+        return F(observe)(with_bias, level, at, first, rows, width, z, stride, v, ahead);                    \
     }
 OBSERVE(add_bias, 1, RF_SEE_NOTHING)
 OBSERVE(see_active, 0, RF_SEE_ACTIVE)

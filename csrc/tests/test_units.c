@@ -36,7 +36,7 @@ static const rf_shape small_shapes[] = {
     {2, 1, 1280},
     {1, 2, 2200},
 };
-/* Several jobs of 2^18 elements, the last one not full; tiles of 2^14 positions; outputs that stream. */
+/* Several jobs of 2^18 elements, the last one not full; tiles of 2^12 positions; outputs that stream. */
 static const rf_shape large_shapes[] = {
     {300001, 1, 1}, {90001, 3, 1},   {8229, 64, 1},   {600, 500, 1},  {300, 300, 3},
     {3, 1, 300000}, {350, 2, 1025},  {2, 3, 300001},  {19, 20001, 1}, {17, 7001, 5},

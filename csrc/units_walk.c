@@ -1,0 +1,457 @@
+/* A region of a per-unit pass, block by block: fetch (widen, gather), add the bias and count, one of the
+ * elementwise loops, sum, store. What the stages pass on stays in L1.
+ *
+ * A block has strips of consecutive elements. Short rows: one strip, which is whole rows of positions where
+ * it can be. Long rows: a band, four strips that lie below each other, so that the accumulators of a
+ * position, which do not fit into L1 then, are loaded once for four elements. */
+#include "units_pass.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    LONG_ROW = 1024, /* elements from which a strip streams, or is worth a call of its own */
+    BAND = 4,
+};
+
+typedef struct {
+    ptrdiff_t row, first;  /* of its first element: row of the region, and element of that row */
+    ptrdiff_t rows, width; /* strips, and elements of each */
+    ptrdiff_t position;
+    int band;    /* strips are parts of rows; else `first` goes on into the next rows */
+    int streams; /* the output goes past the cache */
+} block;
+
+/* Strips in memory of the computing type. */
+typedef struct {
+    char *at;
+    ptrdiff_t stride; /* bytes from one to the next */
+} strips;
+
+static char *scratch(const worker *w, enum scratch which)
+{
+    return w->scratch + (ptrdiff_t)which * SCRATCH_BYTES;
+}
+
+static strips in_scratch(const worker *w, const block *b, enum scratch which)
+{
+    return (strips){scratch(w, which), b->width * (ptrdiff_t)w->pass->width};
+}
+
+/* Whether all strips are one. */
+static int compact(const worker *w, const block *b, strips s)
+{
+    return b->rows == 1 || s.stride == b->width * (ptrdiff_t)w->pass->width;
+}
+
+/* Strip k where it is in memory; without a band the array is contiguous. */
+static char *strip_of(const pass *p, const array *a, const block *b, ptrdiff_t k)
+{
+    return a->memory + (b->row + k) * a->step + b->first * (ptrdiff_t)p->size;
+}
+
+/* ---- in and out */
+
+/* A block across rows with gaps, to or from scratch. */
+static void copy_rows(const worker *w, const region *r, const array *a, const block *b, char *contiguous,
+                      int gather)
+{
+    const pass *p = w->pass;
+    const ptrdiff_t size = (ptrdiff_t)p->size, width = (ptrdiff_t)p->width;
+    ptrdiff_t row = b->first / r->length, column = b->first % r->length, left = b->width;
+    while (left > 0) {
+        ptrdiff_t n = at_most(r->length - column, left);
+        char *here = a->memory + row * a->step + column * size;
+        if (!p->half && gather)
+            memcpy(contiguous, here, (size_t)(n * size));
+        else if (!p->half)
+            memcpy(here, contiguous, (size_t)(n * size));
+        else if (gather)
+            p->half->widen((float *)contiguous, (const uint16_t *)here, n);
+        else
+            p->half->narrow((uint16_t *)here, (const float *)contiguous, n);
+        contiguous += n * width;
+        left -= n;
+        column = 0;
+        row++;
+    }
+}
+
+static strips fetch(const worker *w, const region *r, const array *a, const block *b, enum scratch where)
+{
+    const pass *p = w->pass;
+    const int in_place = b->band || r->contiguous;
+    if (in_place && !p->half) return (strips){strip_of(p, a, b, 0), a->step};
+    strips to = in_scratch(w, b, where);
+    if (!in_place) copy_rows(w, r, a, b, to.at, 1);
+    for (ptrdiff_t k = 0; k < b->rows && in_place; k++)
+        p->half->widen((float *)(to.at + k * to.stride), (const uint16_t *)strip_of(p, a, b, k), b->width);
+    return to;
+}
+
+/* Where the inputs of the next block are, strip k; NULL past the last. */
+static void coming_next(const pass *p, const region *r, const block *b, ptrdiff_t k, const char **next)
+{
+    const ptrdiff_t bytes = b->width * (ptrdiff_t)p->size;
+    if (r->gradient.memory) *next++ = strip_of(p, &r->gradient, b, k) + bytes;
+    if (r->source.memory) *next = strip_of(p, &r->source, b, k) + bytes;
+}
+
+static void deliver(const worker *w, const region *r, const block *b, strips result)
+{
+    const pass *p = w->pass;
+    if (!b->band && !r->contiguous) {
+        copy_rows(w, r, &r->out, b, result.at, 0);
+        return;
+    }
+    const ptrdiff_t bytes = b->width * (ptrdiff_t)p->size;
+    for (ptrdiff_t k = 0; k < b->rows; k++) {
+        char *to = strip_of(p, &r->out, b, k), *from = result.at + k * result.stride;
+        if (p->half) {
+            char *narrowed = b->streams ? scratch(w, WEIGHT_RESULT) : to;
+            p->half->narrow((uint16_t *)narrowed, (const float *)from, b->width);
+            from = narrowed;
+        }
+        if (b->streams) {
+            const char *next[2] = {NULL, NULL};
+            coming_next(p, r, b, k, next);
+            p->kernels->stream_out(to, from, bytes, next[0], next[1]);
+        } else if (from != to) {
+            memcpy(to, from, (size_t)bytes);
+        }
+    }
+}
+
+/* ---- positions */
+
+/* A run of whole rows of positions, or a part of one. */
+typedef struct {
+    ptrdiff_t from, position, rows, width;
+} piece;
+
+static int next_piece(piece *q, const worker *w, const block *b)
+{
+    if (b->band) {
+        if (q->rows) return 0;
+        *q = (piece){0, b->position, b->rows, b->width};
+        return 1;
+    }
+    q->from += q->rows * q->width;
+    const ptrdiff_t left = b->width - q->from, whole = w->n_positions;
+    if (left == 0) return 0;
+    q->position = q->from ? 0 : b->position;
+    q->rows = 1;
+    q->width = at_most(left, whole - q->position);
+    /* a few at most, and cheaper than a division */
+    while (q->width == whole && (q->rows + 1) * whole <= left) q->rows++;
+    return 1;
+}
+
+/* Numbers of positions for every element of a strip. */
+static const char *along(const worker *w, const void *by_position, const block *b, enum scratch where)
+{
+    const ptrdiff_t width = (ptrdiff_t)w->pass->width;
+    const char *from = by_position;
+    if (b->position + b->width <= w->n_positions) return from + b->position * width;
+    char *to = scratch(w, where);
+    piece q = {0};
+    while (next_piece(&q, w, b))
+        for (ptrdiff_t row = 0; row < q.rows; row++)
+            memcpy(to + (q.from + row * q.width) * width, from + q.position * width,
+                   (size_t)(q.width * width));
+    return to;
+}
+
+static void *position(const worker *w, void *by_position, ptrdiff_t i)
+{
+    return (char *)by_position + i * (ptrdiff_t)w->pass->width;
+}
+
+static void count_nonfinite(const worker *w, const piece *q, const char *v, ptrdiff_t stride)
+{
+    for (ptrdiff_t k = 0; k < q->rows; k++)
+        w->pass->loops->count_nonfinite(position(w, w->at.nonfinite, q->position), 1, q->width,
+                                        v + k * stride);
+}
+
+/* ---- bits */
+
+/* Of strip k in the mask. */
+static size_t bit_of(const pass *p, const region *r, const block *b, ptrdiff_t k)
+{
+    return r->bit + (size_t)(b->row + k) * (size_t)p->plan.row + (size_t)b->first;
+}
+
+static void or_bits(uint8_t *byte, uint64_t bits)
+{
+    __atomic_fetch_or(byte, (uint8_t)bits, __ATOMIC_RELAXED); /* its other bits may be another thread's */
+}
+
+/* `n` bits of `words` (and one word more) to the mask from `bit` on. The first byte has its other bits, and
+ * so has the last if it is shared. */
+static void put_bits(uint8_t *mask, size_t bit, uint64_t *words, ptrdiff_t n, int shared)
+{
+    uint8_t *to = mask + bit / 8;
+    const int taken = (int)(bit % 8), head = taken ? 8 - taken : 0;
+    const ptrdiff_t n_words = (n + 63) / 64;
+    if (head) {
+        or_bits(to++, words[0] << taken);
+        for (ptrdiff_t i = 0; i < n_words; i++) words[i] = words[i] >> head | words[i + 1] << (64 - head);
+        n -= head;
+        if (n <= 0) return;
+    }
+    /* the first bit in the lowest byte: every machine that this runs on is little-endian */
+    memcpy(to, words, (size_t)(n / 8));
+    if (n % 8 == 0) return;
+    uint64_t last = words[n / 64] >> (n % 64 / 8 * 8);
+    if (shared)
+        or_bits(to + n / 8, last);
+    else
+        to[n / 8] = (uint8_t)last;
+}
+
+static void write_mask(const worker *w, const region *r, const block *b, strips v)
+{
+    const pass *p = w->pass;
+    const char *gate = w->at.gate, *ceiling = w->at.ceiling;
+    const int per_position = varies(p);
+    if (per_position) {
+        gate = along(w, gate, b, PARAM_0);
+        ceiling = along(w, ceiling, b, PARAM_1);
+    } else if (p->width == sizeof(double) ? isnan(*(const double *)ceiling)
+                                          : isnan(*(const float *)ceiling)) {
+        ceiling = NULL;
+    }
+    /* the byte in which a row of the band, or the region, ends may have others' bits already */
+    const size_t left = (size_t)((b->band ? r->length : r->rows * r->length) - b->first);
+    for (ptrdiff_t k = 0; k < b->rows; k++) {
+        uint64_t words[2 * BLOCK_BYTES / sizeof(float) / 64 + 2] = {0};
+        p->loops->pack[p->mask_kind](words, v.at + k * v.stride, b->width, gate, ceiling, per_position);
+        size_t bit = bit_of(p, r, b, k);
+        int shared = r->shares_a_byte && (bit + (size_t)b->width) / 8 == (bit + left) / 8;
+        put_bits(p->to_mask, bit, words, b->width, shared);
+    }
+}
+
+/* ---- the stages */
+
+/* The pre-activation, counted. */
+static strips see(const worker *w, const region *r, const block *b)
+{
+    const pass *p = w->pass;
+    const ptrdiff_t width = (ptrdiff_t)p->width;
+    const strips z = fetch(w, r, &r->source, b, SOURCE);
+    if (!p->bias && p->level == RF_SEE_NOTHING) return z;
+    const strips v = p->bias ? in_scratch(w, b, PRE_ACTIVATION) : z;
+    const int in_memory = (b->band || r->contiguous) && !p->half;
+    const rf_ahead ahead = {p->large && in_memory ? (b->band ? b->width * width : BLOCK_BYTES) : 0,
+                            !b->streams};
+    piece q = {0};
+    while (next_piece(&q, w, b)) {
+        const ptrdiff_t stride = b->band ? v.stride : q.width * width;
+        char *here = v.at + q.from * width;
+        int odd = p->loops->see[p->bias != NULL][p->level](&w->at, q.position, q.rows, q.width,
+                                                           z.at + q.from * width,
+                                                           b->band ? z.stride / width : q.width, here, ahead);
+        if (odd && w->at.nonfinite) count_nonfinite(w, &q, here, stride);
+    }
+    return v;
+}
+
+/* Where results go: to the output at once, if nobody needs them and nothing is in the way. */
+static strips results_of(const worker *w, const region *r, const block *b, int needed)
+{
+    const pass *p = w->pass;
+    const int reachable = r->out.memory && (b->band ? !needed : r->contiguous) && !p->half;
+    if (reachable && !b->streams) return (strips){strip_of(p, &r->out, b, 0), r->out.step};
+    return in_scratch(w, b, RESULT);
+}
+
+/* The same where loops stream by themselves: at whole cache lines. */
+static int streams_at_once(const pass *p, const region *r, const block *b, int needed)
+{
+    if (!b->streams || needed || p->half) return 0;
+    return (uintptr_t)strip_of(p, &r->out, b, 0) % LINE == 0 && (b->rows == 1 || r->out.step % LINE == 0);
+}
+
+/* The row's loop; what it gives is in cache, or written (.at is NULL). */
+static strips run_row(const worker *w, const region *r, const block *b, const strips *gradient, strips source,
+                      int needed)
+{
+    const pass *p = w->pass;
+    const rf_row_kernels *row =
+        &p->kernels->rows[p->activation][p->width == sizeof(double) ? RF_FLOAT64 : RF_FLOAT32];
+    const ptrdiff_t width = (ptrdiff_t)p->width;
+    const int at_once = !varies(p) && streams_at_once(p, r, b, needed);
+    const strips to =
+        at_once ? (strips){strip_of(p, &r->out, b, 0), r->out.step} : results_of(w, r, b, needed);
+    char *args[2 + RF_MAX_PARAMS + 2];
+    ptrdiff_t steps[2 + RF_MAX_PARAMS + 2];
+    const int n_data = gradient ? 2 : 1;
+    int n = n_data;
+    for (int a = 0; a < n_data; a++) steps[a] = width;
+    for (int k = 0; k < p->n_params; k++) {
+        int per_unit = p->per_unit[k];
+        args[n] =
+            per_unit ? (char *)along(w, w->at.params[k], b, k ? PARAM_1 : PARAM_0) : (char *)&w->constant[k];
+        steps[n++] = per_unit ? width : 0;
+    }
+    steps[n] = steps[n + 1] = width;
+    const int as_one =
+        !varies(p) && compact(w, b, source) && compact(w, b, to) && (!gradient || compact(w, b, *gradient));
+    const ptrdiff_t calls = as_one ? 1 : b->rows, length = as_one ? b->rows * b->width : b->width;
+    for (ptrdiff_t k = 0; k < calls; k++) {
+        if (gradient) args[0] = gradient->at + k * gradient->stride;
+        args[n_data - 1] = source.at + k * source.stride;
+        args[n] = to.at + k * to.stride;
+        args[n + 1] = scratch(w, WEIGHT_RESULT) + k * b->width * width;
+        if (at_once) {
+            const char *next = strip_of(p, &r->source, b, k) + b->width * width;
+            int apart = source.at == scratch(w, PRE_ACTIVATION);
+            row->stream[p->direction](args, length, steps,
+                                      apart || b->band ? next - args[n_data - 1] : RF_AHEAD);
+        } else {
+            row->loop[p->direction](args, length, steps);
+        }
+    }
+    return at_once ? (strips){NULL, 0} : to;
+}
+
+static void finish(const worker *w, const region *r, const block *b, strips result)
+{
+    if (result.at == scratch(w, RESULT) && r->out.memory) deliver(w, r, b, result);
+}
+
+static void forward_block(const worker *w, const region *r, const block *b)
+{
+    const pass *p = w->pass;
+    strips v = see(w, r, b);
+    if (p->to_mask) write_mask(w, r, b, v);
+    if (!r->out.memory && !w->at.sum) return;
+    strips y = run_row(w, r, b, NULL, v, w->at.sum != NULL);
+    if (w->at.sum) {
+        piece q = {0};
+        while (next_piece(&q, w, b))
+            p->loops->add_sizes(w->at.sum + q.position, q.rows, q.width, y.at + q.from * (ptrdiff_t)p->width);
+    }
+    finish(w, r, b, y);
+}
+
+static void sum_gradients(const worker *w, const region *r, const block *b, const char *gradient)
+{
+    const pass *p = w->pass;
+    const ptrdiff_t width = (ptrdiff_t)p->width;
+    const rf_positions *at = &w->at;
+    const char *weight = scratch(w, WEIGHT_RESULT), *next[2] = {NULL, NULL};
+    if (b->streams && !p->half) coming_next(p, r, b, 0, next);
+    piece q = {0};
+    while (next_piece(&q, w, b)) {
+        const char *here = gradient + q.from * width;
+        if (at->sum)
+            p->loops->add_up(at->sum + q.position, q.rows, q.width, here,
+                             next[0] ? next[0] + q.from * width : NULL,
+                             next[1] ? next[1] + q.from * width : NULL);
+        if (at->weight_sum)
+            p->loops->add_up(at->weight_sum + q.position, q.rows, q.width, weight + q.from * width, NULL,
+                             NULL);
+        if (at->active &&
+            p->loops->count_nonzero(position(w, at->active, q.position), q.rows, q.width, here) &&
+            at->nonfinite)
+            count_nonfinite(w, &q, here, q.width * width);
+    }
+}
+
+static strips select_by_mask(const worker *w, const region *r, const block *b, strips gradient, int needed)
+{
+    const pass *p = w->pass;
+    const int varying = varies(p), sloped = p->mask_kind == RF_MASK_SLOPE;
+    const void *slope = !sloped ? NULL : varying ? along(w, w->at.params[0], b, PARAM_0) : w->at.params[0];
+    const int at_once = streams_at_once(p, r, b, needed);
+    const strips to =
+        at_once ? (strips){strip_of(p, &r->out, b, 0), r->out.step} : results_of(w, r, b, needed);
+    for (ptrdiff_t k = 0; k < b->rows; k++) {
+        size_t bit = bit_of(p, r, b, k);
+        p->loops->select[p->mask_kind](to.at + k * to.stride, p->from_mask + bit / 8, (int)(bit % 8),
+                                       gradient.at + k * gradient.stride, b->width, slope, varying, at_once);
+    }
+    return to;
+}
+
+static void backward_block(const worker *w, const region *r, const block *b)
+{
+    const pass *p = w->pass;
+    const int needed = w->at.sum || w->at.weight_sum || w->at.active;
+    strips g = fetch(w, r, &r->gradient, b, GRADIENT), result;
+    if (p->from_mask)
+        result = select_by_mask(w, r, b, g, needed);
+    else
+        result = run_row(w, r, b, &g, see(w, r, b), needed);
+    if (needed) sum_gradients(w, r, b, result.at);
+    finish(w, r, b, result);
+}
+
+static void do_block(const worker *w, const region *r, const block *b)
+{
+    if (r->gradient.memory)
+        backward_block(w, r, b);
+    else
+        forward_block(w, r, b);
+}
+
+/* ---- the walk */
+
+/* Elements of a block, BLOCK_BYTES of them or up to twice as much: groups of four rows of positions. */
+static ptrdiff_t whole_block(const worker *w)
+{
+    const ptrdiff_t most = BLOCK_BYTES / (ptrdiff_t)w->pass->width, row = w->n_positions;
+    return at_least(most / row / BAND, 1) * BAND * row;
+}
+
+static void walk_bands(const worker *w, const region *r, ptrdiff_t most_rows, ptrdiff_t most_columns)
+{
+    block b = {.band = 1, .streams = w->pass->streams};
+    for (; b.row < r->rows; b.row += b.rows) {
+        b.rows = at_most(most_rows, r->rows - b.row);
+        ptrdiff_t columns = at_least(most_columns / b.rows / 64 * 64, 64);
+        for (b.first = 0; b.first < r->length; b.first += b.width) {
+            b.width = at_most(columns, r->length - b.first);
+            b.position = b.first;
+            do_block(w, r, &b);
+        }
+    }
+}
+
+static void walk_in_order(const worker *w, const region *r, ptrdiff_t whole)
+{
+    const pass *p = w->pass;
+    const ptrdiff_t n = r->rows * r->length, size = (ptrdiff_t)p->size;
+    const int streams = p->streams && r->contiguous && n >= LONG_ROW;
+    block b = {.rows = 1, .streams = streams};
+    while (b.first < n) {
+        b.width = at_most(whole, n - b.first);
+        if (streams &&
+            whole * size % LINE == 0) { /* then every block but the first begins with a cache line */
+            ptrdiff_t past = (ptrdiff_t)((uintptr_t)(r->out.memory + b.first * size) % LINE);
+            b.streams = past == 0;
+            if (past) b.width = at_most(b.width, (LINE - past) / size);
+        }
+        do_block(w, r, &b);
+        b.first += b.width;
+        b.position += b.width;
+        while (b.position >= w->n_positions && !p->plain) b.position -= w->n_positions;
+    }
+}
+
+void rf_walk(const worker *w, const region *r)
+{
+    const pass *p = w->pass;
+    const ptrdiff_t n = r->rows * r->length, lines = LINE / (ptrdiff_t)p->size;
+    if (p->plain && r->contiguous)
+        walk_in_order(w, r, n < lines ? n : n / lines * lines);
+    else if (p->plain && r->length >= LONG_ROW)
+        walk_bands(w, r, 1, r->length);
+    else if (p->banded)
+        walk_bands(w, r, BAND, BLOCK_BYTES / (ptrdiff_t)p->width);
+    else
+        walk_in_order(w, r, whole_block(w));
+}
