@@ -269,12 +269,12 @@ static RF_INLINE T F(softsign_backward)(T g, T x)
 
 /* sigmoid: 1 / (1 + e^-x). */
 static RF_INLINE T F(sigmoid)(T x) { return F(logistic)(x); }
-static RF_INLINE T F(sigmoid_backward)(T g, T x) { return F(logistic_backward)(g, x, 1); }
+static RF_INLINE T F(sigmoid_backward)(T g, T x) { return F(logistic_backward)(g, x, 0); }
 static RF_INLINE T F(sigmoid_backward_y)(T g, T y) { return g * (y * (1 - y)); }
 
 /* tanh; its derivative is 4 sigmoid'(2x). */
 static RF_INLINE T F(tanh)(T x) { return F(tangent)(x); }
-static RF_INLINE T F(tanh_backward)(T g, T x) { return F(logistic_backward)(g, 2 * x, 4); }
+static RF_INLINE T F(tanh_backward)(T g, T x) { return F(logistic_backward)(g, 2 * x, 2); }
 static RF_INLINE T F(tanh_backward_y)(T g, T y) { return g * ((1 - y) * (1 + y)); }
 
 /* hardsigmoid: alpha * x + beta, clipped to [0, 1]; NaN passes, and so does the gradient there. At the gate

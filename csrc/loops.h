@@ -75,9 +75,15 @@ static RF_INLINE void F(map)(rf_loop *self, T (*f)(T, T, T, T), int n_data, int 
         for (ptrdiff_t i = 0; i < n; i++) {
             const T a = *(const T *)(args[0] + i * steps[0]), b = *(const T *)(args[1] + i * steps[1]);
             *(T *)(args[2] + i * steps[2]) = n_data > 1 ? f(a, b, 0, 0) : f(0, a, b, 0);
+            __asm__ volatile("" ::: "memory"); /* one after the other: not worth a vector loop that gathers */
         }
     } else if (data_contiguous && F(constant)(steps, n_data, n_in)) {
         const T p0 = n_params ? *p : 0, q0 = n_params > 1 ? *q : 0;
+        if (n_params == 1 && p0 == 1) { /* what most alphas and betas are: their products vanish */
+            RF_INDEPENDENT
+            for (ptrdiff_t i = 0; i < n; i++) y[i] = f(n_data > 1 ? g[i] : 0, x[i], 1, 0);
+            return;
+        }
         RF_INDEPENDENT
         for (ptrdiff_t i = 0; i < n; i++) y[i] = f(n_data > 1 ? g[i] : 0, x[i], p0, q0);
     } else if (n_params && data_contiguous && F(contiguous)(steps, n_data, n_in)) {

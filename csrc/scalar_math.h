@@ -184,16 +184,23 @@ static RF_INLINE T F(logistic)(T x)
     return x == x ? y : x;
 }
 
-/* g * factor * s(x) (1 - s(x)) = g * factor * z / (1 + z)^2 with z = e^-|x|. */
-static RF_INLINE T F(logistic_backward)(T g, T x, T factor)
+/* g * 2^shift * s(x) (1 - s(x)) = g * 2^shift * z / (1 + z)^2 with z = e^-|x| = 2^k (1 + p). 2^k is multiplied
+ * in as quarter^3 * rest, each a normal number: so g may be any number, and nothing is lost early. */
+static RF_INLINE T F(logistic_backward)(T g, T x, int shift)
 {
-    TYPE(scaled) e = F(exp_scaled)(-F(abs)(x));
-    T unlift = e.step < (T)0.5 ? 0 : e.scale * (T)0.25;
-    T z = e.hi * unlift, w = z + 2, d = F(fma)(z, w, 1);
-    T d_lo = F(fma)(e.lo * unlift, w + z, F(fma)(z, z - (w - 2), F(fma)(z, w, 1 - d)));
-    T r = 1 / d, rest = F(fma)(-r, d_lo, F(fma)(-r, d, 1));
-    T slope = F(fma)(r, e.p + F(fma)(rest, e.hi, e.p_lo), r); /* (1 + p) (1 + rest) r */
-    return F(unscale)(g, factor * slope, e);
+    T c = F(at_most)(F(abs)(x), -F(EXP_VANISHED)), magic = F(ROUNDER) + (T)(4 * F(EXPONENT_BIAS));
+    T t = F(fma)(c, -F(LOG2E), magic), k = t - magic;
+    T r = -F(fma)(k, F(LN2_HI), c), r_lo = k * -F(LN2_LO);
+    if (DIGITS != 24) r += r_lo; /* as large as 2^7 ULP of p */
+    T q = F(expm1_q)(r), p = DIGITS == 24 ? r + F(fma)(r, F(fma)(r, q, r_lo), r_lo) : F(fma)(r * r, q, r);
+    U fourth = F(bits)(t) >> 2, left = F(bits)(t) - fourth - 2 * fourth + (U)shift;
+    T quarter = F(from_bits)(fourth << F(MANTISSA_BITS)), rest = F(from_bits)(left << F(MANTISSA_BITS));
+    T first = quarter * quarter, last = quarter * rest, scale = first * last * (shift ? (T)0.25 : 1);
+    T e = F(fma)(scale, p, 1 + scale), e_lo = F(fma)(scale, p, scale - (e - 1)), d = e * e;
+    T d_lo = F(fma)(e + e, e_lo, F(fma)(e, e, -d)), y = 1 / d;
+    T lost = F(fma)(-y, d_lo, F(fma)(-y, d, 1));
+    T slope = F(fma)(y, F(fma)(lost, p, p + lost), y); /* (1 + p) (1 + lost) y */
+    return (g * first) * slope * last;
 }
 
 /* s * e: float64 does not need e.lo for its 2 ULP. */
@@ -355,10 +362,26 @@ static RF_INLINE TYPE(pair) F(log1p)(T z, T z_lo, T one)
     return (TYPE(pair)){y, F(fma)(F(fma)(z_lo, r, F(fma)(-h, z, z - y)), r, y * u * F(atanh_rest)(u))};
 }
 
+#if DIGITS == 24
+/* max(x, 0) + log1p(e^-|x|) in the fewest operations: z is e^-|x| times 2^32. */
+static RF_INLINE float softplus_plain_f32(float x)
+{
+    exp_parts_f32 e = exp_split_f32(-cut_above_f32(abs_f32(x), 104.0f), 32);
+    float z = fma_f32(e.scale, e.p, e.scale), r = 2 / (z + 0x1p33f), y = z * r, h = y / 2, u = h * h;
+    float rest = fma_f32(-h, z, fma_f32(e.scale, e.p, fma_f32(-0x1p32f, y, e.scale)));
+    float lo = fma_f32(rest, r, y * u * atanh_rest_f32(u)), m = x < 0 ? 0 : x;
+    float large = larger_f32(m, y), small = cut_above_f32(m, y), sum = large + small;
+    return sum + ((small - (sum - large)) + lo);
+}
+#endif
+
 /* softplus: sign(beta) * (max(v, 0) + log1p(e^-|b v|) / b) with b = |beta|, v = sign(beta) * x. What is added
  * is multiplied by `up`, so that it is not subnormal. What depends on beta alone leaves the loop. */
 static RF_INLINE T F(softplus_of)(T x, T beta)
 {
+#if DIGITS == 24
+    if (__builtin_constant_p(beta) && beta == 1) return softplus_plain_f32(x);
+#endif
     /* then t_lo is 0 and lead 1, and p_lo is not needed for the bound: the same bits in less time */
     const int plain = __builtin_constant_p(beta) && beta == 1;
     T nan = beta == beta ? 0 : beta, sign = F(copysign)(1, beta) + nan;
