@@ -346,13 +346,15 @@ static RF_INLINE T F(silu_slope)(T g, TYPE(pair) t, TYPE(exp_parts) e, int of_pa
 {
     TYPE(logistic_parts) l = F(logistic_parts_of)(t.hi, e);
     T d = F(fma)(l.scale, l.p, l.base), d_lo = F(fma)(l.scale, l.p, l.base - d), r = 1 / d;
-    T less = t.hi < 0 ? l.one : F(fma)(l.scale, l.p, l.scale), s = less * r;
-    T b = 1 + F(cut_above)(t.hi, 0), a = F(fma)(F(abs)(t.hi), s, b), m = a * r;
-    T rest = F(fma)(F(abs)(t.hi), s, F(fma)(-m, d, b));
-    if (of_pair) d_lo += l.base_lo, rest += t.hi < 0 ? t.lo - t.lo * s : t.lo * s;
+    T s = (t.hi < 0 ? -l.one : F(fma)(l.scale, l.p, l.scale)) * r; /* t s = |t| s(-|t|) */
+    T b = t.hi < 0 ? 1 + t.hi : 1, a = F(fma)(t.hi, s, b), m = a * r;
+    T rest = F(fma)(t.hi, s, F(fma)(-m, d, b));
+    if (of_pair) d_lo += l.base_lo, rest += t.hi < 0 ? F(fma)(t.lo, s, t.lo) : t.lo * s;
     rest = F(fma)(-m, d_lo, rest);
-    T v = F(stepped)(g, l.far), y = F(fma)(v, m, v * (r * rest));
-    return F(stepped)(of_pair ? y == y ? y : v * m : y, l.far);
+    T v = F(stepped)(g, l.far);
+    /* float's silu has no bits left for one more rounding */
+    T y = of_pair || DIGITS != 24 ? v * F(fma)(r, rest, m) : F(fma)(v, m, v * (r * rest));
+    return F(stepped)(y, l.far);
 }
 
 /* log1p(one * (z + z_lo)) / one as 2 atanh(h), h = one * z / (2 + one * z). */
