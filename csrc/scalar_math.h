@@ -184,8 +184,9 @@ static RF_INLINE T F(logistic)(T x)
     return x == x ? y : x;
 }
 
-/* g * 2^shift * s(x) (1 - s(x)) = g * 2^shift * z / (1 + z)^2 with z = e^-|x| = 2^k (1 + p). 2^k is multiplied
- * in as quarter^3 * rest, each a normal number: so g may be any number, and nothing is lost early. */
+/* g * 2^shift * s(x) (1 - s(x)) = g * 2^shift * z / (1 + z)^2 with z = e^-|x| = 2^k (1 + p). 2^k is
+ * multiplied in as quarter^3 * rest, each a normal number: so g may be any number, and nothing is lost early.
+ */
 static RF_INLINE T F(logistic_backward)(T g, T x, int shift)
 {
     T c = F(at_most)(F(abs)(x), -F(EXP_VANISHED)), magic = F(ROUNDER) + (T)(4 * F(EXPONENT_BIAS));
