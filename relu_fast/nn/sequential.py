@@ -102,6 +102,10 @@ class Sequential:
         """What `loss_and_gradients` filled last, as one vector (n,) like `parameters`."""
         return self._built().gradients
 
+    def views(self, vector: np.ndarray) -> list[list[np.ndarray]]:
+        """Cut a vector like `parameters` (n,) into the arrays of each layer: kernel and bias of Dense, for instance."""
+        return self._built().views(vector)
+
     def output_units(self, features: int) -> int:
         """Count the columns of the output for an input of `features` columns."""
         return widths(self.layers, features)[-1]
