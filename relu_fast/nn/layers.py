@@ -22,7 +22,7 @@ from .buffers import Buffers
 if TYPE_CHECKING:
     from ..stats import GradStats, UnitStats
 
-__all__ = ["Dense", "Layer"]
+__all__ = ["Dense", "Layer", "checked_save"]
 
 _SAVES = ("output", "pre_activation", "mask")
 
@@ -36,11 +36,18 @@ class Layer:
         Given by the model if None.
     placed : bool
         Whether a model has it: two models would take each other's parameters away.
+    units : int or None
+        Columns of the output; None where only the model that is built tells.
     activation : str or None
-        Monitors watch the layers where it is not None.
+        Monitors watch the layers where it is not None; these have `activation_params`, a dict.
+    stats, grad_stats : UnitStats, GradStats or None
+        What a monitor wants filled.
     """
 
+    units: int | None = None
     activation: str | None = None
+    stats: UnitStats | None = None
+    grad_stats: GradStats | None = None
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and not (isinstance(name, str) and name):
@@ -61,6 +68,16 @@ class Layer:
 
     def initialize(self, parameters: list[np.ndarray], generator: np.random.Generator) -> None:
         """Draw initial values into `parameters`, arrays of `parameter_shapes`; they are bound afterwards."""
+
+    def average_shapes(self, features: int) -> tuple[tuple[int, ...], ...]:
+        """Return the shapes of what training averages and no optimizer moves, in the order of `bind_averages`."""
+        return ()
+
+    def bind_averages(self, averages: list[np.ndarray]) -> None:
+        """Take these views into the model's flat vector of averages."""
+
+    def initialize_averages(self, averages: list[np.ndarray]) -> None:
+        """Write initial values into arrays of `average_shapes`; they are bound afterwards."""
 
     def reseed(self, generator: np.random.Generator) -> None:
         """Take `generator` as the source of noise."""
@@ -139,6 +156,7 @@ class Dense(Layer):
     """
 
     unit_axis = -1
+    units: int
 
     def __init__(
         self,
@@ -153,7 +171,7 @@ class Dense(Layer):
     ) -> None:
         super().__init__(name)
         self.units = at_least(units, 1, "units")
-        self.save = _checked_save(activation, self.units, activation_params, save)
+        self.save = checked_save(activation, self.units, activation_params, save)
         self.activation = activation
         self.activation_params = activation_params
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -287,7 +305,7 @@ class Dense(Layer):
         return self._views
 
 
-def _checked_save(activation: str | None, units: int, params: dict[str, Any], save: str | None) -> str | None:
+def checked_save(activation: str | None, units: int, params: dict[str, Any], save: str | None) -> str | None:
     """Return what to save; raise unless the activation exists, takes these parameters, and can do with that."""
     if save is not None and save not in _SAVES:
         raise ValueError(f"save is {save!r}, expected one of {', '.join(map(repr, _SAVES))}, or None")
