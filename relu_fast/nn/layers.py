@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import fused
 from ..activations import activation_named
+from ..bounds.stages import Activate, Affine, Stage
 from ..layer_spec import check_numbers, describe
 from . import initializers
 from .arrays import at_least
@@ -81,6 +82,13 @@ class Layer:
 
     def reseed(self, generator: np.random.Generator) -> None:
         """Take `generator` as the source of noise."""
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the primitive steps of which this layer is made, for `relu_fast.bounds`; none is the identity.
+
+        Arrays are views: they show the parameters of the moment.
+        """
+        return ()
 
     def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Return the output for `x`: in `out`, in a new array, or `x` itself if there is nothing to do."""
@@ -241,6 +249,13 @@ class Dense(Layer):
             if values.shape != parameter.shape:
                 raise ValueError(f"{initializer!r} gave shape {values.shape}, expected {parameter.shape}")
             parameter[...] = values
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return an affine step and the activation, if there is one."""
+        affine = Affine(self.kernel, self.bias)
+        if self.activation is None:
+            return (affine,)
+        return affine, Activate(self.activation, self.activation_params)
 
     def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Return activation(x @ kernel + bias); bias, activation and counts are one pass over x @ kernel."""
