@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import fused
+from ..bounds.stages import Activate, Stage
 from .arrays import as_number
 from .buffers import Buffers
 from .layers import Layer, checked_save
@@ -85,6 +86,10 @@ class Activation(Layer):
                     f"{self.activation}, expected a number or ({features},): one for each unit"
                 )
         return features
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the activation."""
+        return (Activate(self.activation, self.activation_params),)
 
     def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Return activation(x), and count."""
@@ -189,6 +194,10 @@ class PReLU(Layer):
     def initialize(self, parameters: list[np.ndarray], generator: np.random.Generator) -> None:
         """Set the weight to `initial`."""
         parameters[0][...] = self.initial
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the activation."""
+        return (Activate(self.activation, self.activation_params),)
 
     def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Return x where it is positive, else weight x, and count."""

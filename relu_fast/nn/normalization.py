@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..bounds.stages import Scale, Stage
 from .arrays import as_number
 from .buffers import Buffers
 from .layers import Layer
@@ -120,13 +121,9 @@ class BatchNorm(Layer):
         mean, variance = averages
         mean[...], variance[...] = 0.0, 1.0
 
-    def evaluation_map(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return scale and shift, (units,) in the model's dtype: evaluation computes x * scale + shift."""
-        mean, variance = (average.astype(np.float64) for average in self._bound(self._averages))
-        scale = self.gamma / np.sqrt(variance + self.epsilon)
-        shift = self.beta - mean * scale
-        dtype = self.gamma.dtype
-        return scale.astype(dtype), shift.astype(dtype)
+    def stages(self) -> tuple[Stage, ...]:
+        """Return what evaluation computes, (x - moving mean) scale + beta."""
+        return (Scale(self._scale(), self.beta, self.moving_mean),)
 
     def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Return gamma normal(x) + beta, with the statistics of `x` while training, which are averaged."""
@@ -134,9 +131,9 @@ class BatchNorm(Layer):
         # No rows have no statistics.
         if not training or len(x) == 0:
             self._inverse = None
-            scale, shift = self.evaluation_map()
-            y = np.multiply(x, scale, out=out)
-            y += shift
+            y = np.subtract(x, self.moving_mean, out=out)
+            y *= self._scale()
+            y += self.beta
             return y
         gamma, beta, _, _ = self._bound(self._views)
         assert self._kept is not None
@@ -166,8 +163,7 @@ class BatchNorm(Layer):
         """Fill both gradients; return that of `x`, in `g`: through mean and variance too after training."""
         gamma, _, gamma_gradient, beta_gradient = self._bound(self._views)
         if self._inverse is None:
-            scale, _ = self.evaluation_map()
-            # (x - mean) / sqrt(variance + epsilon), without the division by gamma that scale would need.
+            scale = self._scale()
             normal = np.subtract(x, self.moving_mean, out=out)
             normal /= np.sqrt(self.moving_variance + x.dtype.type(self.epsilon))
         else:
@@ -184,6 +180,10 @@ class BatchNorm(Layer):
             g -= np.multiply(normal, gamma_gradient / rows, out=out)
         g *= scale
         return g
+
+    def _scale(self) -> np.ndarray:
+        """Return gamma / sqrt(moving variance + epsilon)."""
+        return self.gamma / np.sqrt(self.moving_variance + self.gamma.dtype.type(self.epsilon))
 
     def _bound(self, views: tuple[np.ndarray, ...] | None) -> tuple[np.ndarray, ...]:
         if views is None:

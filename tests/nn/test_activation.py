@@ -246,6 +246,17 @@ def test_repr_makes_the_layer_again(layer):
     assert repr(eval(repr(layer), vars(nn))) == repr(layer)
 
 
+def test_their_stages_name_the_activation_and_show_the_parameters_of_the_moment():
+    (stage,) = nn.Activation("leaky_relu", negative_slope=0.2).stages()
+    assert (stage.name, stage.params) == ("leaky_relu", {"negative_slope": 0.2})
+    for shared in (False, True):
+        layer = built(nn.PReLU(shared=shared))
+        layer.weight[...] = 0.5
+        (stage,) = layer.stages()
+        assert stage.name == "prelu"
+        np.testing.assert_array_equal(stage.params["weight"], 0.5)
+
+
 def test_layers_know_their_units_once_they_are_built():
     model = watched_model()
     assert [layer.units for layer in model.layers] == [6, 6, 6, 5, 5, 4, 4, 1]

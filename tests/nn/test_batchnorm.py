@@ -160,11 +160,11 @@ def test_a_batch_too_small_to_vary_is_taken(rows):
     np.testing.assert_array_equal(layer.backward(np.ones_like(x), x, y), np.zeros((rows, 2)))
 
 
-def test_the_evaluation_map_is_what_evaluation_computes():
+def test_its_stage_is_what_evaluation_computes():
     layer = layer_of_the_tables()
     layer.moving_mean[...], layer.moving_variance[...] = MEAN, VARIANCE
-    scale, shift = layer.evaluation_map()
-    np.testing.assert_array_equal(layer.forward(X), X * scale + shift)
+    (stage,) = layer.stages()
+    np.testing.assert_array_equal(layer.forward(X), (X - stage.center) * stage.scale + stage.shift)
 
 
 def test_forward_gives_a_new_array_or_fills_out_and_leaves_its_input():
