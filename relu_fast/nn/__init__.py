@@ -5,26 +5,33 @@
 >>> history = model.fit(x, y, epochs=5, loss="binary_crossentropy", optimizer="adam")  # doctest: +SKIP
 """
 
-from . import callbacks, initializers, layers, losses, optimizers
-from .callbacks import Callback
+from . import callbacks, initializers, layers, losses, optimizers, schedules
+from .activation import Activation, PReLU
+from .callbacks import Callback, EarlyStopping, LearningRate
 from .dropout import AlphaDropout, Dropout
 from .layers import Dense, Layer
-from .losses import Loss
+from .losses import Loss, softmax
+from .normalization import BatchNorm
 from .optimizers import SGD, Adam, Optimizer, clip_by_global_norm
 from .sequential import Sequential
 from .training import History
 
 __all__ = [
     "SGD",
+    "Activation",
     "Adam",
     "AlphaDropout",
+    "BatchNorm",
     "Callback",
     "Dense",
     "Dropout",
+    "EarlyStopping",
     "History",
     "Layer",
+    "LearningRate",
     "Loss",
     "Optimizer",
+    "PReLU",
     "Sequential",
     "callbacks",
     "clip_by_global_norm",
@@ -32,4 +39,6 @@ __all__ = [
     "layers",
     "losses",
     "optimizers",
+    "schedules",
+    "softmax",
 ]
