@@ -115,8 +115,8 @@ class DeadUnitMonitor(Observer):
 
     def on_step_end(self, model: Any, step: int) -> None:
         """Look at what the optimizer did to the weights."""
-        if self._watch is not None:
-            for name, step_norm, weights_norm in self._watch.jumps():
+        if self._watch is not None and (jumps := self._watch.jumps()):
+            for name, step_norm, weights_norm in jumps:
                 self._window.weights_of(name, len(step_norm)).step(step_norm, weights_norm)
 
     def on_validation_begin(self, model: Any, epoch: int) -> None:

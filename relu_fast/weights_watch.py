@@ -22,7 +22,7 @@ from .weights import norms
 
 __all__ = ["Chain", "WeightsWatch", "chains", "weight_decay"]
 
-REFRESH = 128
+REFRESH = 256
 """Steps after which the norms of the weights are taken anew."""
 
 NEAR = 0.5 * JUMP
@@ -133,10 +133,10 @@ class WeightsWatch:
             kernel = self._model.layers[chain.weights].kernel
             norm = norms(kernel)
             norm[norm == 0.0] = np.inf
-            self._inverses[i].reshape(kernel.shape)[...] = 1.0 / norm
             self._least.append(float(NEAR * norm.min(initial=np.inf)) ** 2)
             if longest is None or not len(kernel) * longest**2 < self._least[i]:
                 self._watched.append(i)
+                self._inverses[i].reshape(kernel.shape)[...] = 1.0 / norm
 
     def jumps(self) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
         """Look at the last step: for each layer in which units jumped, the norms of steps and weights, (units,).
