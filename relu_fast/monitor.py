@@ -94,9 +94,9 @@ class DeadUnitMonitor(Observer):
                 raise ValueError(
                     f"layer {layer.name!r} fills the statistics of another monitor, expected one monitor a model"
                 )
-        self._watch = WeightsWatch(model) if hasattr(model, "views") else None
         self._has_validation = False
         self._attach(model, "train")
+        self._watch = WeightsWatch(model) if hasattr(model, "views") else None
 
     @property
     def initial_validation(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -391,7 +391,17 @@ class LayerReport:
         IndexError
             If there is no such unit.
         """
-        return verdicts.evidence(self, unit, gate=self.gate, complete=self.complete, upper=self.upper)
+        if not -self.units <= unit < self.units:
+            raise IndexError(f"unit is {unit}, expected one of {self.units} units")
+        # One unit is judged, not the layer: explaining every unit of a layer stays linear in their number.
+        unit %= self.units
+        bounds = (
+            None if self.bounds is None else replace(self.bounds, columns=self.bounds.columns.of_unit(unit))
+        )
+        gate = self.gate[unit] if isinstance(self.gate, np.ndarray) else self.gate
+        one = replace(self, columns=self.columns.of_unit(unit), bounds=bounds)
+        found = verdicts.evidence(one, 0, gate=gate, complete=self.complete, upper=one.upper)
+        return replace(found, unit=unit)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -67,6 +67,27 @@ def test_there_is_a_snapshot_before_the_first_step():
     assert list(report.history[0].phases) == ["validation"]
 
 
+def test_the_snapshot_before_the_first_step_costs_one_pass_over_the_validation_data(monkeypatch):
+    passes, evaluate = [], nn.Sequential.evaluate
+
+    def counted(model, *arguments, **options):
+        passes.append(len(arguments[0]))
+        return evaluate(model, *arguments, **options)
+
+    monkeypatch.setattr(nn.Sequential, "evaluate", counted)
+    trained([living(), nn.Dense(1, "sigmoid")])
+    assert passes == [32] * 4
+
+
+def test_the_monitor_changes_nothing_in_the_training():
+    parameters = []
+    for callbacks in ([], [rf.DeadUnitMonitor()]):
+        model = nn.Sequential([nn.Dense(6, "relu"), nn.Dropout(0.2), nn.Dense(1, "sigmoid")])
+        model.fit(X, Y, epochs=2, validation_data=VALIDATION, callbacks=callbacks)
+        parameters.append(model.parameters)
+    np.testing.assert_array_equal(*parameters)
+
+
 def test_without_validation_data_the_first_snapshot_is_that_of_the_first_epoch():
     monitor = rf.DeadUnitMonitor()
     nn.Sequential([living()]).fit(
