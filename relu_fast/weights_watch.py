@@ -114,11 +114,13 @@ class WeightsWatch:
     def __init__(self, model: Any) -> None:
         self.chains = tuple(chains(model))
         self._model = model
+        optimizer = getattr(model, "optimizer", None)
+        self._optimizer: Any = optimizer if hasattr(optimizer, "last_change") else _Untold()
         self._before = np.empty_like(model.parameters)
-        self._seen: NDArray[Any] | None = None
         kernels = [model.layers[chain.weights].kernel for chain in self.chains]
         self._inverses = [np.empty(kernel.size, kernel.dtype) for kernel in kernels]
         self._scaled = [np.empty(kernel.size, kernel.dtype) for kernel in kernels]
+        self._seen: NDArray[Any] | None = None
         self.refresh()
 
     def refresh(self) -> None:
@@ -128,7 +130,7 @@ class WeightsWatch:
         # What a layer's step, squared, must reach for a unit to be near a jump; and the layers where it can.
         self._least: list[float] = []
         self._watched: list[int] = []
-        longest = getattr(self._model.optimizer, "longest_change", None)
+        longest = getattr(self._optimizer, "longest_change", None)
         for i, chain in enumerate(self.chains):
             kernel = self._model.layers[chain.weights].kernel
             norm = norms(kernel)
@@ -137,28 +139,45 @@ class WeightsWatch:
             if longest is None or not len(kernel) * longest**2 < self._least[i]:
                 self._watched.append(i)
                 self._inverses[i].reshape(kernel.shape)[...] = 1.0 / norm
+        self._split(self._seen)
+
+    def _split(self, change: NDArray[Any] | None) -> None:
+        """Cut what a step added into the weights of the chains; optimizers mostly keep it in one place."""
+        self._seen = change
+        if change is not None:
+            views = self._model.views(change)
+            self._moved = [views[chain.weights][0].reshape(-1) for chain in self.chains]
+            self._questions = [(self._moved[i], self._least[i]) for i in self._watched]
+
+    def near_a_jump(self) -> bool:
+        """Ask the cheapest question on the last step: whether to call `jumps`. Ask it after every step."""
+        self._left -= 1
+        if (
+            getattr(self._optimizer, "last_change", None) is not self._seen
+            or self._seen is None
+            or not self._left
+        ):
+            return True
+        # A comparison with NaN is False.
+        return any(not moved.dot(moved) < least for moved, least in self._questions)
 
     def jumps(self) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
         """Look at the last step: for each layer in which units jumped, the norms of steps and weights, (units,).
 
         A step that was no jump is NaN.
         """
+        change = self._change()
+        if change is not self._seen:
+            self._split(change)
         found = []
-        if self._watched:
-            change = self._change()
-            if change is not self._seen:
-                self._seen, views = change, self._model.views(change)
-                self._moved = [views[chain.weights][0].reshape(-1) for chain in self.chains]
-            for i in self._watched:
-                moved = self._moved[i]
-                # A comparison with NaN is False. No np.errstate, which takes as long as all the rest: who comes to
-                # an overflow here has had others.
-                if not moved.dot(moved) < self._least[i]:
-                    scaled = np.multiply(moved, self._inverses[i], self._scaled[i])
-                    if not scaled.dot(scaled) < NEAR**2:
-                        found += self._closer(i)
-        self._left -= 1
-        if self._left == 0:
+        for i in self._watched:
+            moved = self._moved[i]
+            if not moved.dot(moved) < self._least[i]:
+                # No np.errstate, which takes as long as the rest: who comes to an overflow here has had others.
+                scaled = np.multiply(moved, self._inverses[i], self._scaled[i])
+                if not scaled.dot(scaled) < NEAR**2:
+                    found += self._closer(i)
+        if self._left <= 0:
             self.refresh()
         return found
 
@@ -171,7 +190,7 @@ class WeightsWatch:
 
     def _change(self) -> NDArray[Any]:
         """Return what the last step added to the parameters; from a copy where the optimizer does not tell."""
-        change: NDArray[Any] | None = getattr(self._model.optimizer, "last_change", None)
+        change: NDArray[Any] | None = self._optimizer.last_change
         if change is None:
             change = self._model.parameters - self._before
             self._before[...] = self._model.parameters
@@ -179,7 +198,7 @@ class WeightsWatch:
 
     def moments_zero(self, chain: Chain, units: int) -> NDArray[np.bool_] | None:
         """Tell which units' parameters have first moments of zero, (units,); None if the optimizer does not tell."""
-        optimizer = self._model.optimizer
+        optimizer = self._optimizer
         if not hasattr(optimizer, "first_moment"):
             return None
         zero = np.ones(units, bool)
@@ -188,6 +207,12 @@ class WeightsWatch:
             for moment in (moment for own in chain.own for moment in views[own]):
                 zero &= ~np.atleast_2d(moment).any(axis=0)
         return zero
+
+
+class _Untold:
+    """An optimizer that says nothing of itself."""
+
+    last_change = None
 
 
 def weight_decay(optimizer: Any) -> float | None:

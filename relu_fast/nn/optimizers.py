@@ -25,7 +25,12 @@ class Optimizer(ABC):
     """Moves one parameter vector against its gradient.
 
     A subclass says how many vectors of state it keeps (`moments`), which start at zero, and writes `_move`,
-    which may leave what it added in `_change`.
+    which may leave what it added in `last_change`.
+
+    Attributes
+    ----------
+    last_change : ndarray (n,) or None
+        What the last step added to the parameters, until the next one; None if there was none, or unknown.
     """
 
     moments = 0
@@ -33,7 +38,7 @@ class Optimizer(ABC):
     _moments: list[np.ndarray]
     _scratch: np.ndarray
     _steps: int
-    _change: np.ndarray | None
+    last_change: np.ndarray | None
 
     def __setattr__(self, name: str, value: object) -> None:
         # Hyperparameters may be set at any time, and are checked each time.
@@ -58,17 +63,11 @@ class Optimizer(ABC):
         if parameters is not self._parameters:
             self.adopt(parameters)
         self._steps += 1
-        self._change = None
         self._move(parameters, gradients)
         if self._steps % FLUSH_EVERY == 0:
             tiny = np.finfo(parameters.dtype).tiny * FLUSH_MARGIN
             for moment in self._moments:
                 moment[np.abs(moment) < tiny] = 0.0
-
-    @property
-    def last_change(self) -> np.ndarray | None:
-        """What the last step added to the parameters (n,), until the next one; None if there was none, or unknown."""
-        return self._change
 
     @property
     def longest_change(self) -> float | None:
@@ -111,7 +110,12 @@ class Optimizer(ABC):
         self._moments = []
         self._scratch = np.empty(0)
         self._steps = 0
-        self._change = None
+        self.last_change = None
+
+    def _tell(self, change: np.ndarray) -> None:
+        # Mostly the same array: setting an attribute takes longer than this question.
+        if change is not self.last_change:
+            self.last_change = change
 
     @abstractmethod
     def _move(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
@@ -141,7 +145,7 @@ class SGD(Optimizer):
             velocity += change
             change = velocity
         parameters += change
-        self._change = change
+        self._tell(change)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -193,7 +197,7 @@ class Adam(Optimizer):
         np.divide(moment, scratch, out=scratch)
         scratch *= -self.learning_rate * correction * (1.0 - self.beta_1) / root
         parameters += scratch
-        self._change = scratch
+        self._tell(scratch)
 
 
 OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}

@@ -69,8 +69,6 @@ def fit(
 
     history = History()
     begun: list[Callback] = []
-    # One for all steps.
-    calling_back = model.calling_back()
     with model.trained_by(optimizer):
         try:
             for callback in callbacks:
@@ -83,20 +81,21 @@ def fit(
                     _call(callbacks, "on_epoch_begin", model, epoch)
                     total = 0.0
                     generator = shuffling if shuffle else None
-                    for step, (batch, target) in enumerate(_batches(x, y, batch_size, generator), start=1):
-                        if before_steps:
-                            with calling_back:
-                                for before_step in before_steps:
-                                    before_step(model, (epoch - 1) * steps + step)
-                        total += len(batch) * model.loss_and_gradients(batch, target, loss)
-                        if clip_norm is not None:
-                            optimizers.clip_by_global_norm(model.gradients, clip_norm)
-                        optimizer.step(model.parameters, model.gradients)
-                        if after_steps:
-                            with calling_back:
-                                for after_step in after_steps:
-                                    after_step(model, (epoch - 1) * steps + step)
-                        show(epoch, step)
+                    # Between the steps nobody asks the model but callbacks: declared once, not at every step.
+                    with model.calling_back():
+                        for step, (batch, target) in enumerate(
+                            _batches(x, y, batch_size, generator), start=1
+                        ):
+                            number = (epoch - 1) * steps + step
+                            for before_step in before_steps:
+                                before_step(model, number)
+                            total += len(batch) * model.loss_and_gradients(batch, target, loss)
+                            if clip_norm is not None:
+                                optimizers.clip_by_global_norm(model.gradients, clip_norm)
+                            optimizer.step(model.parameters, model.gradients)
+                            for after_step in after_steps:
+                                after_step(model, number)
+                            show(epoch, step)
                     history.loss.append(total / len(x))
                     logs = {"loss": history.loss[-1]}
                     if validation is not None:

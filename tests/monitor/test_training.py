@@ -302,7 +302,8 @@ def jumps(steps, optimizer, *, units=5):
         for step in steps:
             model.layers[0].kernel_gradient[...] = step(model.layers[0].kernel)
             optimizer.step(model.parameters, model.gradients)
-            found.append([step_norm / norm for _, step_norm, norm in watch.jumps()])
+            jumped = watch.jumps() if watch.near_a_jump() else []
+            found.append([step_norm / norm for _, step_norm, norm in jumped])
     return found
 
 
@@ -328,8 +329,14 @@ def test_a_jump_is_measured_by_the_weights_before_it_however_long_ago_they_were_
 
 
 def test_where_no_step_can_be_a_jump_none_is_looked_at(monkeypatch):
-    monkeypatch.setattr(WeightsWatch, "_change", None)
+    monkeypatch.setattr(WeightsWatch, "_closer", None)
+    asked = []
+    near_a_jump = WeightsWatch.near_a_jump
+    monkeypatch.setattr(
+        WeightsWatch, "near_a_jump", lambda watch: asked.append(near_a_jump(watch)) or asked[-1]
+    )
     assert jumps([np.ones_like] * 3, nn.Adam(learning_rate=1e-3)) == [[]] * 3
+    assert asked == [True, False, False]  # the first time to see where the optimizer keeps its steps
 
 
 def test_steps_to_nan_are_no_jumps():
