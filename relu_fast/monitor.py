@@ -116,10 +116,15 @@ class DeadUnitMonitor(Observer):
         if self._watch is not None:
             self._watch.refresh()
 
+    @property
+    def step_stride(self) -> int:
+        """After how many steps `fit` is to call `on_step_end` again."""
+        return self._watch.stride if self._watch is not None else 1
+
     def on_step_end(self, model: Any, step: int) -> None:
         """Look at what the optimizer did to the weights."""
         watch = self._watch
-        if watch is not None and watch.near_a_jump():
+        if watch is not None and watch.near_a_jump(step):
             for name, step_norm, weights_norm in watch.jumps():
                 self._window.weights_of(name, len(step_norm)).step(step_norm, weights_norm)
 

@@ -103,7 +103,7 @@ def _has(layer: Any, *names: str) -> bool:
 
 
 class WeightsWatch:
-    """Looks at a model after every step of its optimizer, and tells of steps in which units jumped.
+    """Looks at a model after the steps of its optimizer, and tells of those in which units jumped.
 
     Parameters
     ----------
@@ -121,12 +121,13 @@ class WeightsWatch:
         self._inverses = [np.empty(kernel.size, kernel.dtype) for kernel in kernels]
         self._scaled = [np.empty(kernel.size, kernel.dtype) for kernel in kernels]
         self._seen: NDArray[Any] | None = None
+        self._step = 0
         self.refresh()
 
     def refresh(self) -> None:
         """Take the weights as they are: what moved them was no step."""
         self._before[...] = self._model.parameters
-        self._left = REFRESH
+        self._due = self._step + REFRESH
         # What a layer's step, squared, must reach for a unit to be near a jump; and the layers where it can.
         self._least: list[float] = []
         self._watched: list[int] = []
@@ -135,8 +136,10 @@ class WeightsWatch:
             kernel = self._model.layers[chain.weights].kernel
             norm = norms(kernel)
             norm[norm == 0.0] = np.inf
-            self._least.append(float(NEAR * norm.min(initial=np.inf)) ** 2)
-            if longest is None or not len(kernel) * longest**2 < self._least[i]:
+            shortest = float(norm.min(initial=np.inf))
+            self._least.append((NEAR * shortest) ** 2)
+            # Without a margin for weights that shrink: hardly a step is a third of the longest.
+            if longest is None or not math.sqrt(len(kernel)) * longest < JUMP * shortest:
                 self._watched.append(i)
                 self._inverses[i].reshape(kernel.shape)[...] = 1.0 / norm
         self._split(self._seen)
@@ -149,17 +152,24 @@ class WeightsWatch:
             self._moved = [views[chain.weights][0].reshape(-1) for chain in self.chains]
             self._questions = [(self._moved[i], self._least[i]) for i in self._watched]
 
-    def near_a_jump(self) -> bool:
-        """Ask the cheapest question on the last step: whether to call `jumps`. Ask it after every step."""
-        self._left -= 1
-        if (
-            getattr(self._optimizer, "last_change", None) is not self._seen
-            or self._seen is None
-            or not self._left
-        ):
+    @property
+    def stride(self) -> int:
+        """After how many steps to look again: in none of those between can a unit jump."""
+        return 1 if self._watched else max(1, self._due - self._step)
+
+    def near_a_jump(self, step: int) -> bool:
+        """Ask the cheapest questions on the last step, number `step`: whether to call `jumps`.
+
+        Ask it after every step, or after as many as `stride` says.
+        """
+        self._step = step
+        if self._seen is None or self._optimizer.last_change is not self._seen:
             return True
-        # A comparison with NaN is False.
-        return any(not moved.dot(moved) < least for moved, least in self._questions)
+        for moved, least in self._questions:  # a generator takes as long as the rest
+            # A comparison with NaN is False.
+            if not moved.dot(moved) < least:
+                return True
+        return step >= self._due
 
     def jumps(self) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
         """Look at the last step: for each layer in which units jumped, the norms of steps and weights, (units,).
@@ -177,7 +187,7 @@ class WeightsWatch:
                 scaled = np.multiply(moved, self._inverses[i], self._scaled[i])
                 if not scaled.dot(scaled) < NEAR**2:
                     found += self._closer(i)
-        if self._left <= 0:
+        if self._step >= self._due:
             self.refresh()
         return found
 

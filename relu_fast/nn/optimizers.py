@@ -71,7 +71,7 @@ class Optimizer(ABC):
 
     @property
     def longest_change(self) -> float | None:
-        """How far a step can move one parameter at most; None if that is not bounded, or not known."""
+        """How far a step moves one parameter at most; None if that is not bounded, or not known."""
         return None
 
     @property
@@ -169,16 +169,15 @@ class Adam(Optimizer):
 
     @property
     def longest_change(self) -> float | None:
-        """The learning rate times 7.3, with the betas of the paper; None for beta_1^2 >= beta_2.
+        """The learning rate times max(1, (1 - beta_1) / sqrt(1 - beta_2)), section 2.1 of the paper; or None.
 
-        By Cauchy and Schwarz |m| <= (1 - beta_1) / sqrt((1 - beta_2) (1 - beta_1^2 / beta_2)) sqrt(v). The
-        correction of the bias is largest in the first step, or after infinitely many, where it is 1.
+        Gradients that grow from step to step, as fast as is worst, get further: by Cauchy and Schwarz
+        1 / sqrt(1 - beta_1^2 / beta_2) times as far, 2.3 times with the betas of the paper. None where that is
+        not bounded, for beta_1^2 >= beta_2.
         """
         if self.beta_1**2 >= self.beta_2:
             return None
-        root = math.sqrt(1.0 - self.beta_2)
-        ratio = (1.0 - self.beta_1) / (root * math.sqrt(1.0 - self.beta_1**2 / self.beta_2))
-        return self.learning_rate * ratio * max(1.0, root / (1.0 - self.beta_1))
+        return self.learning_rate * max(1.0, (1.0 - self.beta_1) / math.sqrt(1.0 - self.beta_2))
 
     def _move(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
         # The moments are kept as M = m / (1 - beta_1) and V = v / (1 - beta_2): M = beta_1 M + g saves two
