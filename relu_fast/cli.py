@@ -16,6 +16,7 @@ __all__ = ["main"]
 # Each module has add_arguments(parser) and run(args), which returns the exit code.
 COMMANDS = {
     "lab": ("relu_fast.lab.command", "train the classic dying-ReLU networks and say which units died"),
+    "check": ("relu_fast.check", "say which units of a saved network are dead on given data"),
     "bench": ("relu_fast.bench", "measure the kernels against the NumPy idioms"),
     "accuracy": ("relu_fast.accuracy", "compare every result with the exact one, for all inputs"),
     "info": ("relu_fast.info", "show version, instruction sets, threads, dtypes, extras"),
