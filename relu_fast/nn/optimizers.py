@@ -24,7 +24,8 @@ FLUSH_MARGIN = 1e8
 class Optimizer(ABC):
     """Moves one parameter vector against its gradient.
 
-    A subclass says how many vectors of state it keeps (`moments`), which start at zero, and writes `_move`.
+    A subclass says how many vectors of state it keeps (`moments`), which start at zero, and writes `_move`,
+    which may leave what it added in `_change`.
     """
 
     moments = 0
@@ -32,6 +33,7 @@ class Optimizer(ABC):
     _moments: list[np.ndarray]
     _scratch: np.ndarray
     _steps: int
+    _change: np.ndarray | None
 
     def __setattr__(self, name: str, value: object) -> None:
         # Hyperparameters may be set at any time, and are checked each time.
@@ -56,11 +58,22 @@ class Optimizer(ABC):
         if parameters is not self._parameters:
             self.adopt(parameters)
         self._steps += 1
+        self._change = None
         self._move(parameters, gradients)
         if self._steps % FLUSH_EVERY == 0:
             tiny = np.finfo(parameters.dtype).tiny * FLUSH_MARGIN
             for moment in self._moments:
                 moment[np.abs(moment) < tiny] = 0.0
+
+    @property
+    def last_change(self) -> np.ndarray | None:
+        """What the last step added to the parameters (n,), until the next one; None if there was none, or unknown."""
+        return self._change
+
+    @property
+    def first_moment(self) -> np.ndarray | None:
+        """The running mean of gradients or steps (n,) that goes on moving the parameters; None if there is none."""
+        return self._moments[0] if self._moments else None
 
     def adopt(self, parameters: np.ndarray) -> None:
         """Take `parameters` as the vector to move; the first `step` does this by itself.
@@ -93,6 +106,7 @@ class Optimizer(ABC):
         self._moments = []
         self._scratch = np.empty(0)
         self._steps = 0
+        self._change = None
 
     @abstractmethod
     def _move(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
@@ -122,6 +136,7 @@ class SGD(Optimizer):
             velocity += change
             change = velocity
         parameters += change
+        self._change = change
 
 
 @dataclass(kw_only=True, eq=False)
@@ -158,8 +173,9 @@ class Adam(Optimizer):
         np.sqrt(square, out=scratch)
         scratch += self.epsilon / root
         np.divide(moment, scratch, out=scratch)
-        scratch *= self.learning_rate * correction * (1.0 - self.beta_1) / root
-        parameters -= scratch
+        scratch *= -self.learning_rate * correction * (1.0 - self.beta_1) / root
+        parameters += scratch
+        self._change = scratch
 
 
 OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}
