@@ -61,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "LOW:HIGH for all features (as --box=-1:1)",
     )
     parser.add_argument("--json", metavar="PATH", help="also write the report as JSON")
-    parser.add_argument("--html", metavar="PATH", help="also write the report as a page; needs relu_fast[lab]")
+    parser.add_argument(
+        "--html", metavar="PATH", help="also write the report as a page; needs relu_fast[lab]"
+    )
     parser.add_argument(
         "--batch-size", type=int, default=4096, metavar="N", help="rows at a time (default: %(default)s)"
     )
@@ -84,14 +86,16 @@ def run(args: argparse.Namespace) -> int:
         conditions = _conditions(args)
         if args.html is not None and find_spec("jinja2") is None:
             return _failed("--html needs jinja2: pip install 'relu_fast[lab]'")
+        if args.json is not None and args.json == args.html:
+            raise ValueError(f"--json and --html are both {args.json!r}, expected two files")
         if args.batch_size < 1:
             raise ValueError(f"--batch-size is {args.batch_size}, expected an integer >= 1")
         model = load_network(args.weights)
         data = load_data(args.data, model)
-        box = None if args.box is None else load_box(args.box, data)
+        box = None if args.box is None else load_box(args.box, data, model)
         found = survey(model, data, box, batch_size=args.batch_size)
     except OSError as error:
-        return _failed(f"cannot read {error.filename!r}: {error.strerror or error}")
+        return _failed(f"cannot read {error.filename or 'the files'}: {error.strerror or error}")
     except ValueError as error:
         return _failed(str(error))
     except MemoryError:
@@ -100,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         _write(args, found, outcomes)
     except OSError as error:
-        return _failed(f"cannot write {error.filename!r}: {error.strerror or error}")
+        return _failed(f"cannot write {error.filename}: {error.strerror or error}")
     _show(found, outcomes)
     return int(any(outcome.holds for outcome in outcomes))
 

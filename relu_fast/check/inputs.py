@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ..bounds import Box
@@ -39,14 +40,14 @@ def load_data(path: str, model: Sequential) -> NDArray[np.floating]:
     OSError
         If it cannot be read.
     """
+    with open(path, "rb") as file:
+        if file.read(2) == b"PK":
+            raise ValueError(f"{path!r} is an .npz file, expected an .npy file: one array, of numpy.save")
     try:
-        data = np.load(path, mmap_mode="r", allow_pickle=False)
+        # Not numpy.load, which takes other files for pickles.
+        data: NDArray[np.floating] = open_memmap(path, mode="r")
     except (EOFError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path!r} is no .npy file of numbers: {reason}") from None
-    if not isinstance(data, np.ndarray):
-        data.close()
-        raise ValueError(f"{path!r} is an .npz file, expected an .npy file: one array, as numpy.save writes it")
+        raise ValueError(f"{path!r} is no .npy file of numbers: {' '.join(str(error).split())}") from None
     if data.ndim != 2 or data.shape[1] != model.features:
         raise ValueError(
             f"{path!r} has shape {data.shape}, expected (rows, {model.features}): "
@@ -69,7 +70,7 @@ def load_data(path: str, model: Sequential) -> NDArray[np.floating]:
     return data
 
 
-def load_box(text: str, data: NDArray[np.floating]) -> Box:
+def load_box(text: str, data: NDArray[np.floating], model: Sequential) -> Box:
     """Read a box: "data", the range of each feature in `data`, or "LOW:HIGH", the same for all.
 
     Raises
@@ -78,12 +79,14 @@ def load_box(text: str, data: NDArray[np.floating]) -> Box:
         If it is neither, or LOW is larger than HIGH.
     """
     if text == "data":
-        return Box.of(data)
+        known = data.dtype.kind in "iu" or (data.dtype.kind == "f" and data.dtype.itemsize <= 8)
+        # Others, booleans and long doubles, as the network takes them.
+        return Box.of(data if known else data.astype(model.dtype))
     low, colon, high = text.partition(":")
     try:
         if not colon:
             raise ValueError
-        ends = float(low), float(high)
+        ends = np.array([float(low), float(high)])
     except ValueError:
         raise ValueError(f"got the box {text!r}, expected 'data' or LOW:HIGH, such as -1:1") from None
-    return Box(*ends)
+    return Box(ends[0], ends[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,17 +48,14 @@ def survey(
         Rows that are computed at a time.
     """
     monitor = DeadUnitMonitor()
-    watched = [layer for layer in model.layers if layer.activation is not None]
+    watched: list[Any] = [layer for layer in model.layers if layer.activation is not None]
     kept = [layer.stats for layer in watched]
     try:
         # A network that overflows is what is looked for, not a reason to warn.
         with monitor.complete_pass("data"), np.errstate(all="ignore"):
             for layer in watched:
                 layer.stats = monitor.unit_stats(
-                    str(layer.name),
-                    layer.units or 0,
-                    activation=str(layer.activation),
-                    **layer.activation_params,
+                    layer.name, layer.units, activation=layer.activation, **layer.activation_params
                 )
             for start in range(0, len(data), batch_size):
                 model.predict(data[start : start + batch_size], batch_size=batch_size)
