@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..report.files import write_atomically
+from ..report.format import counted
 
 if TYPE_CHECKING:
     from .conditions import Condition, Outcome
@@ -156,8 +157,9 @@ def _write(args: argparse.Namespace, found: Survey, outcomes: list[Outcome]) -> 
 def _show(found: Survey, outcomes: list[Outcome]) -> None:
     print(found.report)
     if found.proof is not None:
+        dead = sum(layer.dead or 0 for layer in found.report.layers.values())
         unproven = sum(found.proof.unproven(found.report).values())
-        print(f"\n{found.proof}\n{unproven} dead units could not be proven dead.")
+        print(f"\n{found.proof}\n{unproven} of {counted(dead, 'dead unit')} could not be proven dead.")
     if outcomes:
         print()
     for outcome in outcomes:

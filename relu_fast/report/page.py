@@ -13,8 +13,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..verdicts import STATES, Evidence
-from .format import counted, percent, unit_list
-from .text import explain
+from .format import counted, percent
+from .text import explain, explain_causes
 
 if TYPE_CHECKING:
     from .records import LayerReport, Report
@@ -78,9 +78,9 @@ def render(
     environment.globals |= {
         "counted": counted,
         "explain": explain,
+        "explain_causes": explain_causes,
         "dormant": dormant,
         "remarkable": remarkable,
-        "unit_list": unit_list,
     }
     layers = list(report.layers.values())
     present = [state for state in STATES if any(layer.counts[state] for layer in layers)]

@@ -9,6 +9,7 @@ import pytest
 
 import relu_fast as rf
 from relu_fast.report import records
+from relu_fast.report.text import explain_causes
 from relu_fast.verdicts import STATES
 
 pytest.importorskip("jinja2")
@@ -111,13 +112,15 @@ def test_the_page_stays_small(units):
 
 def test_deaths_and_their_causes_are_listed():
     monitor = rf.DeadUnitMonitor()
-    for step, z in enumerate(([[1.0, 1.0]], [[-1.0, 1.0]], [[1.0, 1.0]])):
+    for step, (z, bias) in enumerate((([[1.0, 1.0]], 0.0), ([[-1.0, 1.0]], -2.0), ([[1.0, 1.0]], 0.0))):
+        monitor.observe_weights("fc1", np.eye(2), np.array([bias, 0.0]))
         with monitor.complete_pass("validation"):
             monitor.observe("fc1", np.array(z))
         monitor.snapshot(step)
     report = monitor.report()
     assert [event.kind for event in report.events] == ["death", "revival"]
     text = page.render(report)
+    assert explain_causes([report.events[0].cause]) in text
     assert "Deaths and revivals" in text
     assert '<td class="left">death</td>' in text
     assert "step 2" in text
