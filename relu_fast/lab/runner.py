@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from .. import nn
 from ..monitor import DeadUnitMonitor
 from ..report.study import EpochRecord, ExperimentResult
@@ -14,6 +16,7 @@ from .data import TARGETS, Data, make_data
 from .experiments import Experiment
 from .probe import PROBE_ROWS, layer_epoch, layer_tensors
 from .settings import Settings
+from .sparsity import measure
 
 __all__ = ["LOSS", "run_experiment"]
 
@@ -27,7 +30,7 @@ def run_experiment(
     events: Path,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
 ) -> ExperimentResult:
-    """Train one network, watched by the monitor and the probe.
+    """Train one network, watched by the monitor and the probe; before it its control, if it has one.
 
     The numbers depend on the experiment and the settings alone, not on what ran before.
 
@@ -37,13 +40,19 @@ def run_experiment(
     settings : Settings
         Those of the run; `experiments` is not looked at.
     events : Path
-        Folder for the event file.
+        Folder for the event file; that of the control goes into one beside it.
     on_epoch : callable
         Called after every epoch.
     """
+    control = None
+    if experiment.control is not None:
+        control = run_experiment(
+            experiment.control, settings, events=events.with_name(experiment.control.name), on_epoch=on_epoch
+        )
     data = make_data(settings.samples * experiment.samples_factor, target=settings.target, seed=settings.seed)
     model, monitor = nn.Sequential(experiment.layers()), DeadUnitMonitor()
-    with EventLog(events) as log:
+    # Weights that explode are a result, too.
+    with EventLog(events) as log, np.errstate(all="ignore"):
         recorder = _Recorder(monitor, data, log, on_epoch)
         model.fit(
             data.x,
@@ -58,17 +67,23 @@ def run_experiment(
             callbacks=(monitor, recorder),
             progress=False,
         )
+        report = monitor.report()
+        dead = {name: layer.dead_units.tolist() for name, layer in report.layers.items()}
+        sparsity = measure(model, data.val_x[:PROBE_ROWS], dead, seed=settings.seed)
     return ExperimentResult(
         name=experiment.name,
         question=experiment.question,
+        asks=experiment.asks,
         model=tuple(map(repr, model.layers)),
         training_rows=len(data.x),
         validation_rows=len(data.val_x),
         probe_rows=len(data.val_x[:PROBE_ROWS]),
         loss_floor=TARGETS[settings.target].loss_floor,
         epochs=tuple(recorder.records),
-        report=monitor.report(),
+        report=report,
         epochs_seconds=tuple(recorder.seconds),
+        sparsity=sparsity,
+        control=control,
     )
 
 

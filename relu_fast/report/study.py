@@ -6,13 +6,20 @@ The schema of `Study.to_dict`, version 1 (a number that is not known, NaN or inf
      "command": str, "settings": {...}, "data": {...}, "versions": {...},
      "run": {"started": str, "seconds": float, "interrupted": bool,          all that differs from run
              "epochs_seconds": {name: [float]}},                             to run
+     "answers": {name: str},                                                 one line each
      "table": [row],                                                         one row a layer, in order
      "experiments": {name: {"question", "findings": [str], "model": [str], "training_rows",
                             "validation_rows", "probe_rows",
                             "epochs": {"epoch": [int], "loss": [...], "val_loss": [...],
                                        "layers": {layer: {"dead", "always_on", "sparsity",
-                                                          "mean_abs_gradient": [one entry an epoch]}}},
-                            "report": what relu_fast.report.json describes}}}
+                                                          "active_per_example", "mean_abs_gradient",
+                                                          "gradient_norm": [one entry an epoch]}}},
+                            "sparsity": {"units", "active_units": {"mean", "fewest", "percentile_5",
+                                         "median", "percentile_95", "most"}, "patterns", "multiplications",
+                                         "skippable", "removable",
+                                         "noise": [{"level", "switched", "overlap", "unchanged"}]},
+                            "report": what relu_fast.report.json describes,
+                            "control": null | the same of its control}}}
 
     row: "experiment", "layer", "units", "dead" (null: not known), "always_on", "sparsity",
          "mean_abs_gradient", "loss", "val_loss" (of the last epoch)
@@ -28,17 +35,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .answers import answer
 from .findings import findings
 from .json import plain
 from .records import LayerReport, Report, Snapshot
+from .sparsity import Sparsity
 
-__all__ = ["TENSORS", "EpochRecord", "ExperimentResult", "Histogram", "LayerEpoch", "LayerRow", "Study"]
+__all__ = ["REFERENCE", "TENSORS", "EpochRecord", "ExperimentResult", "Histogram", "LayerEpoch", "LayerRow", "Study"]
+
+REFERENCE = "three-layer"
+"""The experiment that others are compared with, unless they have a control of their own."""
 
 TENSORS = {
     "outputs": "layer outputs",
     "pre_activation_gradient": "gradients of the pre-activations, per example",
     "kernel_gradient": "gradients of the kernel (weights)",
     "bias_gradient": "gradients of the bias",
+    "kernel": "weights (kernel)",
 }
 """What is histogrammed of every layer at every epoch, and what it is called."""
 
@@ -84,11 +97,14 @@ class LayerEpoch:
     ----------
     mean_abs_gradient : float
         Mean over the probe's examples and the units of |d loss of the example / d pre-activation|.
+    gradient_norm : float
+        Euclidean norm of the gradient of the probe's mean loss with respect to the layer's kernel and bias.
     histograms : Mapping of str to Histogram
         One for each key of `TENSORS`.
     """
 
     mean_abs_gradient: float
+    gradient_norm: float
     histograms: Mapping[str, Histogram]
 
 
@@ -125,6 +141,9 @@ class ExperimentResult:
     Attributes
     ----------
     name, question : str
+    asks : str
+        What kind of question it is: "survival" (yes or no), "number" (how many), "fewer" (than what it is
+        compared with).
     model : tuple of str
         Its layers, as they would be written.
     training_rows, validation_rows, probe_rows : int
@@ -136,10 +155,15 @@ class ExperimentResult:
         The monitor's report after the last epoch, its history included.
     epochs_seconds : tuple of float
         Wall time of each epoch, measuring included.
+    sparsity : Sparsity
+        What its silent units cost or save after the last epoch, on the rows of the probe.
+    control : ExperimentResult or None
+        The same without what is asked about, if it was trained along with it.
     """
 
     name: str
     question: str
+    asks: str
     model: tuple[str, ...]
     training_rows: int
     validation_rows: int
@@ -148,6 +172,13 @@ class ExperimentResult:
     epochs: tuple[EpochRecord, ...]
     report: Report
     epochs_seconds: tuple[float, ...]
+    sparsity: Sparsity
+    control: ExperimentResult | None = None
+
+    @property
+    def trained(self) -> tuple[ExperimentResult, ...]:
+        """All that was trained for it: itself, after its control if it has one."""
+        return (self,) if self.control is None else (self.control, self)
 
     @property
     def layers(self) -> Mapping[str, LayerReport]:
@@ -161,8 +192,8 @@ class ExperimentResult:
 
     @property
     def seconds(self) -> float:
-        """Wall time of all epochs."""
-        return sum(self.epochs_seconds)
+        """Wall time of all epochs, those of the control included."""
+        return sum(seconds for trained in self.trained for seconds in trained.epochs_seconds)
 
     @property
     def findings(self) -> list[str]:
@@ -199,6 +230,10 @@ class ExperimentResult:
                     "always_on": [record.snapshot.layers[name].counts["always_on"] for record in self.epochs],
                     "sparsity": [record.snapshot.layers[name].sparsity for record in self.epochs],
                     "mean_abs_gradient": [record.layers[name].mean_abs_gradient for record in self.epochs],
+                    "gradient_norm": [record.layers[name].gradient_norm for record in self.epochs],
+                    "active_per_example": [
+                        record.snapshot.layers[name].active_per_example for record in self.epochs
+                    ],
                 }
                 for name in self.layers
             },
@@ -238,6 +273,16 @@ class Study:
         """The final table."""
         return [row for result in self.results for row in result.rows]
 
+    def reference(self, result: ExperimentResult) -> ExperimentResult | None:
+        """Return what an experiment is compared with: its control, else `three-layer`; None if that was not run."""
+        if result.control is not None or result.asks != "fewer":
+            return result.control
+        return next((other for other in self.results if other.name == REFERENCE), None)
+
+    def answer(self, result: ExperimentResult) -> str:
+        """Answer the question of an experiment in one line."""
+        return answer(result, self.reference(result))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the study as plain Python objects, as this module's docstring describes it."""
         record: dict[str, Any] = plain(
@@ -252,8 +297,13 @@ class Study:
                     "started": self.started,
                     "seconds": self.seconds,
                     "interrupted": self.interrupted,
-                    "epochs_seconds": {result.name: result.epochs_seconds for result in self.results},
+                    "epochs_seconds": {
+                        trained.name: trained.epochs_seconds
+                        for result in self.results
+                        for trained in result.trained
+                    },
                 },
+                "answers": {result.name: self.answer(result) for result in self.results},
                 "table": [asdict(row) for row in self.rows],
                 "experiments": {result.name: _experiment(result) for result in self.results},
             }
@@ -274,5 +324,7 @@ def _experiment(result: ExperimentResult) -> dict[str, Any]:
         "validation_rows": result.validation_rows,
         "probe_rows": result.probe_rows,
         "epochs": result.curves(),
+        "sparsity": result.sparsity.to_dict(),
         "report": result.report.to_dict(),
+        "control": None if result.control is None else _experiment(result.control),
     }

@@ -1,0 +1,103 @@
+"""The answer to an experiment's question in one line, computed from its records and those it is compared with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .format import counted, percent
+
+if TYPE_CHECKING:
+    from .study import ExperimentResult
+
+__all__ = ["HARDLY", "answer", "dead_of"]
+
+HARDLY = 0.05
+"""A difference between two shares of dead units below this is said to be hardly one: it is one seed each."""
+
+
+def answer(result: ExperimentResult, reference: ExperimentResult | None) -> str:
+    """Answer the question of an experiment.
+
+    Parameters
+    ----------
+    result : ExperimentResult
+    reference : ExperimentResult or None
+        What it is compared with; None if that was not run.
+    """
+    broken = _broken(result)
+    if broken:
+        return broken
+    dead, units = dead_of(result)
+    if dead is None:
+        return f"Not known: no complete pass over the validation data tells which of {units} units are dead."
+    if result.asks == "survival":
+        return _survival(result, dead, units)
+    if result.asks == "number":
+        return f"{_share(dead, units)} are dead after {counted(result.last.epoch, 'epoch')}."
+    return _fewer(result, reference, dead, units)
+
+
+def dead_of(result: ExperimentResult) -> tuple[int | None, int]:
+    """Count the dead units (None: not known), and those that can be dead."""
+    gated = [layer for layer in result.layers.values() if layer.gate is not None]
+    dead = [layer.dead for layer in gated if layer.dead is not None]
+    return sum(dead) if len(dead) == len(gated) else None, sum(layer.units for layer in gated)
+
+
+def _broken(result: ExperimentResult) -> str | None:
+    units = sum(layer.units for layer in result.layers.values())
+    broken = sum(layer.counts["non_finite"] for layer in result.layers.values())
+    if not broken:
+        return None
+    return f"The network is broken: {broken} of {counted(units, 'unit')} compute NaN or infinity."
+
+
+def _survival(result: ExperimentResult, dead: int, units: int) -> str:
+    when = f"after {counted(result.last.epoch, 'epoch')}"
+    if dead == 0:
+        rates = [layer.firing_rate for layer in result.layers.values() if layer.gate is not None]
+        lowest = min(float(rate.min()) for rate in rates)
+        return f"Yes: it fires on {percent(lowest)} of the validation rows {when}."
+    if units == 1:
+        return f"No: it is dead {when}{_since(result)}."
+    return f"No: {_share(dead, units)} are dead {when}."
+
+
+def _since(result: ExperimentResult) -> str:
+    """Say since when all units that can be dead are."""
+    curves = result.curves()["layers"]
+    gated = [name for name, layer in result.layers.items() if layer.gate is not None]
+    full = sum(result.layers[name].units for name in gated)
+    first = None
+    for i, record in enumerate(result.epochs):
+        if sum(curves[name]["dead"][i] or 0 for name in gated) < full:
+            first = None
+        elif first is None:
+            first = record.epoch
+    return "" if first is None else f", since epoch {first}"
+
+
+def _fewer(result: ExperimentResult, reference: ExperimentResult | None, dead: int, units: int) -> str:
+    other, others = (None, 0) if reference is None else dead_of(reference)
+    if not units:
+        against = "" if other is None or reference is None else f", against {_share(other, others)} in {reference.name}"
+        names = ", ".join(dict.fromkeys(str(layer.activation) for layer in list(result.layers.values())[:-1]))
+        return f"Yes: none can be dead, as {names} has no gate{against}."
+    if reference is None:
+        return f"{_share(dead, units)} are dead; what that is to be compared with was not run."
+    if other is None or not others:
+        return f"{_share(dead, units)} are dead; how many are in {reference.name} is not known."
+    own_share, other_share = dead / units, other / others
+    if dead == other == 0:
+        return f"There is nothing to save: no unit is dead, nor in {reference.name}."
+    if own_share < other_share:
+        verdict = "Yes" if other_share - own_share >= HARDLY else "Hardly"
+    elif own_share == other_share:
+        verdict = "No, as many"
+    else:
+        verdict = "No, more" if own_share - other_share >= HARDLY else "No, about as many"
+    return f"{verdict}: {_share(dead, units)} are dead, {_share(other, others)} in {reference.name}."
+
+
+def _share(dead: int, units: int) -> str:
+    return f"{dead} of {units}" + (f" ({percent(dead / units)})" if dead else "")
