@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from ..report.study import Study
     from .output import OutputFolder
+    from .study import Stop
 
 __all__ = ["add_arguments", "run"]
 
@@ -73,6 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="experiments that run at a time, each in a process with one thread; no number depends on it "
         f"(default: one for each processor, here {cores()})",
     )
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="show it live: start TensorBoard on this machine's loopback address, which ends with the command "
+        "(at a terminal: when you press Ctrl-C)",
+    )
     parser.add_argument("--list", action="store_true", help="show the experiments and end")
     quick = " ".join(f"--{name} {value}" for name, value in QUICK.items())
     parser.add_argument("--quick", action="store_true", help=f"seconds only: {quick}, where not given")
@@ -108,8 +117,8 @@ def run(args: argparse.Namespace) -> int:
         return 2
     # What needs the extra is imported from here on.
     from .output import OutputFolder
+    from .server import ServerError, tensorboard
     from .study import run_study
-    from .workers import WorkerDied
 
     folder = OutputFolder(args.out)
     try:
@@ -119,7 +128,23 @@ def run(args: argparse.Namespace) -> int:
         return _failed(str(error))
     except OSError as error:
         return _failed(_unwritable(folder, error))
-    study, stopped = run_study(settings, folder, sys.stderr, jobs=jobs)
+    try:
+        with tensorboard(folder.events) if args.tensorboard else nullcontext() as address:
+            if address is not None:
+                print(f"TensorBoard: {address}", file=sys.stderr, flush=True)
+            study, stopped = run_study(settings, folder, sys.stderr, jobs=jobs)
+            code = _finish(study, stopped, folder)
+            if address is not None and code != 130 and sys.stderr.isatty():
+                _wait_for_ctrl_c(f"TensorBoard: {address}, until you press Ctrl-C")
+            return code
+    except ServerError as error:
+        return _failed(str(error), code=1)
+
+
+def _finish(study: Study, stopped: Stop | None, folder: OutputFolder) -> int:
+    """Write the files, show what came out, say what stopped it; returns the exit code."""
+    from .workers import WorkerError
+
     if study.results:
         try:
             folder.write(study)
@@ -137,10 +162,17 @@ def run(args: argparse.Namespace) -> int:
     if isinstance(stopped, OSError):
         return _failed(f"{_unwritable(folder, stopped)}; {kept}", code=1)
     if isinstance(stopped, MemoryError):
-        return _failed(f"--samples {settings.samples} do not fit into memory; {kept}", code=1)
-    if isinstance(stopped, WorkerDied):
+        return _failed(f"--samples {study.settings['samples']} do not fit into memory; {kept}", code=1)
+    if isinstance(stopped, WorkerError):
         return _failed(f"{stopped}; {kept}", code=1)
     return _failed(f"interrupted; {kept}", code=130)
+
+
+def _wait_for_ctrl_c(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
 
 
 def _folder(word: str) -> Path:

@@ -13,9 +13,11 @@ from ..nn.initializers import (
     he_uniform,
     lecun_normal,
     lecun_uniform,
+    rai,
     random_normal,
     random_uniform,
 )
+from ..report.answers import CONTROL
 
 __all__ = ["EXPERIMENTS", "Experiment", "named"]
 
@@ -88,6 +90,11 @@ def dense(activation: str, kernel_initializer: Initializer = SMALL) -> Callable[
     return lambda: [nn.Dense(64, activation, kernel_initializer=kernel_initializer)]
 
 
+def linear() -> nn.Dense:
+    """Make a dense layer of 64 units that leaves its activation to another layer."""
+    return nn.Dense(64, kernel_initializer=SMALL)
+
+
 def relu_with(kernel_initializer: Initializer) -> Callable[[], list[nn.Layer]]:
     """Make the layers of `three-layer` with other initial weights."""
     return lambda: classifier(dense("relu", kernel_initializer))
@@ -99,7 +106,7 @@ def activated_by(activation: str) -> Callable[[], list[nn.Layer]]:
 
 
 _UNCLIPPED = Experiment(
-    name="gradient-clipping.control",
+    name=f"gradient-clipping{CONTROL}",
     question="The same without clipping.",
     layers=activated_by("relu"),
     optimizer=lambda: nn.Adam(learning_rate=0.1),
@@ -153,12 +160,18 @@ _ROWS = (
             ("lecun_uniform", "from lecun_uniform", lecun_uniform()),
             ("random_uniform", "uniform in (-0.05, 0.05)", random_uniform(minval=-0.05, maxval=0.05)),
             ("negative", "negative, uniform in (-1, 0)", random_uniform(minval=-1.0, maxval=0.0)),
+            ("rai", "asymmetric, from rai, bias included", rai()),
         )
     ),
     Experiment(
         name="act-leaky_relu",
         question="Do fewer units die with leaky ReLU?",
         layers=activated_by("leaky_relu"),
+    ),
+    Experiment(
+        name="act-prelu",
+        question="Do fewer units die with PReLU, which learns a slope for each unit?",
+        layers=lambda: classifier(lambda: [linear(), nn.PReLU()]),
     ),
     Experiment(
         name="act-elu",
@@ -179,6 +192,11 @@ _ROWS = (
         name="act-sigmoid",
         question="Do fewer units die with the logistic sigmoid?",
         layers=activated_by("sigmoid"),
+    ),
+    Experiment(
+        name="batchnorm",
+        question="Do fewer units die with batch normalisation before each activation?",
+        layers=lambda: classifier(lambda: [linear(), nn.BatchNorm(), nn.Activation("relu")]),
     ),
     replace(
         _UNCLIPPED,

@@ -19,7 +19,7 @@ __all__ = ["MAX_BINS", "PROBE_ROWS", "histogram", "layer_epoch", "layer_tensors"
 PROBE_ROWS = 1024
 """How many validation rows are looked at, at most: 65536 outputs of a layer with 64 units."""
 
-MAX_BINS = 128
+MAX_BINS = 64
 
 
 def layer_tensors(
@@ -51,23 +51,24 @@ def layer_tensors(
             arrays.append(layer.forward(arrays[-1], training=False))
         _, g = nn.losses.get(loss).batch_value_and_gradient(arrays[-1], y)
         tensors: dict[str, dict[str, NDArray[np.floating]]] = {}
-        fed = None
+        fed: dict[str, NDArray[np.floating]] = {}
         for i in reversed(range(len(model.layers))):
             layer, inputs, outputs = model.layers[i], arrays[i], arrays[i + 1]
-            dense = isinstance(layer, nn.Dense)
             if layer.activation is not None:
                 fed = tensors[str(layer.name)] = {"outputs": outputs}
-            if layer.activation is not None and dense:
+            if not isinstance(layer, nn.Dense):
+                g = layer.backward(g, inputs, outputs)
+                if layer.activation is not None:
+                    fed["pre_activation_gradient"] = g * len(x)
+                continue
+            if layer.activation is not None:
                 gz = fused.backward(g, layer.activation, y=outputs, **layer.activation_params)
                 fed["pre_activation_gradient"] = gz * len(x)
             g = layer.backward(g, inputs, outputs)
-            if layer.activation is not None and not dense:
-                fed["pre_activation_gradient"] = g * len(x)
-            if dense and fed is not None:
-                fed["kernel_gradient"] = layer.kernel_gradient.copy()
-                fed["bias_gradient"] = layer.bias_gradient.copy()
-                fed["kernel"] = layer.kernel.copy()
-                fed = None
+            fed["kernel_gradient"] = layer.kernel_gradient.copy()
+            fed["bias_gradient"] = layer.bias_gradient.copy()
+            fed["kernel"] = layer.kernel.copy()
+            fed = {}
     return dict(reversed(list(tensors.items())))
 
 
@@ -108,12 +109,11 @@ def histogram(values: NDArray[np.floating]) -> Histogram:
 @contextmanager
 def unwatched(model: nn.Sequential) -> Iterator[None]:
     """Take the statistics off the layers for the time of the block: the probe is no part of any phase."""
-    dense = [layer for layer in model.layers if isinstance(layer, nn.Dense)]
-    kept = [(layer.stats, layer.grad_stats) for layer in dense]
+    kept = [(layer.stats, layer.grad_stats) for layer in model.layers]
     try:
-        for layer in dense:
+        for layer in model.layers:
             layer.stats = layer.grad_stats = None
         yield
     finally:
-        for layer, (stats, grad_stats) in zip(dense, kept, strict=True):
+        for layer, (stats, grad_stats) in zip(model.layers, kept, strict=True):
             layer.stats, layer.grad_stats = stats, grad_stats

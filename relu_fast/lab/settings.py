@@ -56,8 +56,10 @@ class Settings:
 
     @property
     def command(self) -> str:
-        """The command that gives the same numbers again."""
+        """The command that gives the same numbers again; without names it runs all experiments."""
         options = asdict(self) | {"experiments": ",".join(self.experiments)}
+        if self.experiments == tuple(EXPERIMENTS):
+            del options["experiments"]
         words = [word for name, value in options.items() for word in (_option(name), str(value))]
         return shlex.join(["relu-fast", "lab", *words])
 

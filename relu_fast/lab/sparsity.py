@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import fused, nn
+from .. import nn
 from ..activations import activation_named
 from ..report.sparsity import NoiseEffect, Sparsity
 from .probe import unwatched
@@ -27,8 +27,7 @@ def measure(
 ) -> Sparsity:
     """Look which units work for which row.
 
-    A unit is active where z > gate (z > 0 where the activation has no gate), read from its output: the
-    activations of the lab do not fall.
+    A unit is active where z > gate, or z > 0 where the activation has no gate.
 
     Parameters
     ----------
@@ -68,21 +67,19 @@ def _looked_at(
     """Return each dense layer with its input, and which hidden units are active: (rows, units)."""
     inputs, active = [], []
     for layer in model.layers:
+        z = x
         if isinstance(layer, nn.Dense):
             inputs.append((layer, x))
-        x = layer.forward(x, training=False)
+            z = x @ layer.kernel + layer.bias
         if layer.activation is not None:
-            active.append(x > _threshold(layer, x.shape[1], x.dtype))
+            params: dict[str, Any] = layer.activation_params  # type: ignore[attr-defined]
+            gate = activation_named(layer.activation).gate_for(**params)
+            gates = np.float64(0.0 if gate is None else gate).astype(z.dtype)
+            # NaN where a unit has no gate, others do.
+            active.append(z > np.where(np.isnan(gates), z.dtype.type(0.0), gates))
+        x = layer.forward(x, training=False)
     hidden = active[:-1] or active
     return inputs, np.concatenate(hidden, axis=1)
-
-
-def _threshold(layer: Any, units: int, dtype: np.dtype[Any]) -> NDArray[np.floating]:
-    """Return the output of each unit where it begins to fire."""
-    params = layer.activation_params
-    gate = activation_named(layer.activation).gate_for(**params)
-    z = np.broadcast_to(np.float64(0.0 if gate is None else gate), (units,))
-    return fused.forward(np.where(np.isnan(z), 0.0, z).astype(dtype)[None], layer.activation, **params)
 
 
 def _effect(level: float, before: NDArray[np.bool_], after: NDArray[np.bool_]) -> NoiseEffect:

@@ -20,11 +20,11 @@ from .runner import run_experiment
 from .settings import Settings
 from .single_thread import single_thread
 from .terminal import Lines, progress
-from .workers import WorkerDied, run_in_workers
+from .workers import WorkerError, run_in_workers
 
 __all__ = ["Stop", "run_study"]
 
-Stop: TypeAlias = KeyboardInterrupt | OSError | MemoryError | WorkerDied
+Stop: TypeAlias = KeyboardInterrupt | OSError | MemoryError | WorkerError
 """What stops a study: Ctrl-C, an event file that cannot be written, too little memory, a worker that was killed."""
 
 
@@ -68,7 +68,7 @@ def run_study(
                     results[result.name] = result
     except BrokenPipeError:
         raise
-    except (KeyboardInterrupt, OSError, MemoryError, WorkerDied) as error:
+    except (KeyboardInterrupt, OSError, MemoryError, WorkerError) as error:
         stopped = error
     study = Study(
         command=settings.command,

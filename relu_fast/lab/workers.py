@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..report.files import uninterrupted
 from ..report.study import EpochRecord, ExperimentResult
@@ -26,7 +26,7 @@ from .single_thread import single_thread
 if TYPE_CHECKING:
     from .terminal import Lines
 
-__all__ = ["WorkerDied", "run_in_workers"]
+__all__ = ["WorkerError", "ctrl_c_held_back", "run_in_workers"]
 
 SECONDS_TO_END = 10.0
 """How long a worker may take to remove what it had begun to write."""
@@ -35,7 +35,7 @@ Message: TypeAlias = "tuple[int, float, float] | ExperimentResult | OSError | Me
 """An epoch with its losses; a finished experiment; or what stopped it."""
 
 
-class WorkerDied(RuntimeError):
+class WorkerError(RuntimeError):
     """A worker ended without saying why."""
 
 
@@ -50,7 +50,7 @@ def run_in_workers(
     ------
     OSError, MemoryError
         What stopped an experiment.
-    WorkerDied
+    WorkerError
         If a worker ended without saying why: the system may have killed it.
     """
     waiting = sorted(experiments, key=lambda row: row.cost)
@@ -69,7 +69,7 @@ def run_in_workers(
             connection.send(running[connection])
 
     try:
-        with _ctrl_c_held_back():
+        with ctrl_c_held_back():
             for _ in range(min(jobs, len(waiting))):
                 connection, other = context.Pipe()
                 worker = context.Process(target=_work, args=(other, settings, folder), daemon=True)
@@ -79,8 +79,7 @@ def run_in_workers(
         for connection in list(workers):
             hand_out(connection)
         while workers:
-            for connection in wait(list(workers)):
-                assert isinstance(connection, Connection)
+            for connection in cast("list[Connection]", wait(list(workers))):
                 try:
                     message: Message = connection.recv()
                 except (EOFError, ConnectionResetError):
@@ -120,11 +119,11 @@ def _work(connection: Connection, settings: Settings, folder: OutputFolder) -> N
             connection.send(result)
 
 
-def _died(name: str, worker: Any) -> WorkerDied:
+def _died(name: str, worker: Any) -> WorkerError:
     worker.join()
     code = worker.exitcode
     how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    return WorkerDied(f"the process that trained {name} {how}")
+    return WorkerError(f"the process that trained {name} {how}")
 
 
 def _end(workers: dict[Connection, Any]) -> None:
@@ -141,7 +140,7 @@ def _end(workers: dict[Connection, Any]) -> None:
 
 
 @contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
+def ctrl_c_held_back() -> Iterator[None]:
     """Block Ctrl-C for the time of the block; processes started in it never hear it."""
     # It would unblock the signal when it is started along with the first worker.
     resource_tracker.ensure_running()

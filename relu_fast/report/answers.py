@@ -9,7 +9,10 @@ from .format import counted, percent
 if TYPE_CHECKING:
     from .study import ExperimentResult
 
-__all__ = ["HARDLY", "answer", "dead_of"]
+__all__ = ["CONTROL", "HARDLY", "answer", "dead_of"]
+
+CONTROL = ".control"
+"""How the name of a control ends."""
 
 HARDLY = 0.05
 """A difference between two shares of dead units below this is said to be hardly one: it is one seed each."""
@@ -80,23 +83,42 @@ def _since(result: ExperimentResult) -> str:
 def _fewer(result: ExperimentResult, reference: ExperimentResult | None, dead: int, units: int) -> str:
     other, others = (None, 0) if reference is None else dead_of(reference)
     if not units:
-        against = "" if other is None or reference is None else f", against {_share(other, others)} in {reference.name}"
-        names = ", ".join(dict.fromkeys(str(layer.activation) for layer in list(result.layers.values())[:-1]))
-        return f"Yes: none can be dead, as {names} has no gate{against}."
+        against = f" {_share(other, others)} are dead {_there(reference)}." if reference and other else ""
+        return f"Yes: none can be dead, as {_activations(result)} has no gate; {_gradients(result)}.{against}"
     if reference is None:
         return f"{_share(dead, units)} are dead; what that is to be compared with was not run."
     if other is None or not others:
-        return f"{_share(dead, units)} are dead; how many are in {reference.name} is not known."
+        return f"{_share(dead, units)} are dead; how many are {_there(reference)} is not known."
     own_share, other_share = dead / units, other / others
     if dead == other == 0:
-        return f"There is nothing to save: no unit is dead, nor in {reference.name}."
+        return f"There is nothing to save: no unit is dead, nor {_there(reference)}."
     if own_share < other_share:
         verdict = "Yes" if other_share - own_share >= HARDLY else "Hardly"
     elif own_share == other_share:
         verdict = "No, as many"
     else:
         verdict = "No, more" if own_share - other_share >= HARDLY else "No, about as many"
-    return f"{verdict}: {_share(dead, units)} are dead, {_share(other, others)} in {reference.name}."
+    return f"{verdict}: {_share(dead, units)} are dead, {_share(other, others)} {_there(reference)}."
+
+
+def _there(reference: ExperimentResult) -> str:
+    return "without it" if reference.name.endswith(CONTROL) else f"in {reference.name}"
+
+
+def _activations(result: ExperimentResult) -> str:
+    """Name the activations of the hidden layers."""
+    return ", ".join(dict.fromkeys(str(layer.activation) for layer in list(result.layers.values())[:-1]))
+
+
+def _gradients(result: ExperimentResult) -> str:
+    """Say how many gradients at the units of the hidden layers are zero."""
+    hidden = list(result.last.layers.values())[:-1]
+    measured = [layer.histograms["pre_activation_gradient"] for layer in hidden]
+    zeros = sum(histogram.zeros for histogram in measured)
+    if not zeros:
+        return "no gradient at its units is zero"
+    size = sum(histogram.size for histogram in measured)
+    return f"{percent(zeros / size)} of the gradients at its units are zero all the same"
 
 
 def _share(dead: int, units: int) -> str:

@@ -41,7 +41,16 @@ from .json import plain
 from .records import LayerReport, Report, Snapshot
 from .sparsity import Sparsity
 
-__all__ = ["REFERENCE", "TENSORS", "EpochRecord", "ExperimentResult", "Histogram", "LayerEpoch", "LayerRow", "Study"]
+__all__ = [
+    "REFERENCE",
+    "TENSORS",
+    "EpochRecord",
+    "ExperimentResult",
+    "Histogram",
+    "LayerEpoch",
+    "LayerRow",
+    "Study",
+]
 
 REFERENCE = "three-layer"
 """The experiment that others are compared with, unless they have a control of their own."""

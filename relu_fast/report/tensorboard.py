@@ -39,9 +39,10 @@ class EventLog:
 
         loss, val_loss                                                       scalars
         dead_units/<layer>, always_on_units/<layer>, sparsity/<layer>,
-        mean_abs_gradient/<layer>                                            scalars
+        active_units_per_example/<layer>, mean_abs_gradient/<layer>,
+        gradient_norm/<layer>                                                scalars
         outputs/<layer>, pre_activation_gradient/<layer>,
-        kernel_gradient/<layer>, bias_gradient/<layer>                       histograms
+        kernel_gradient/<layer>, bias_gradient/<layer>, kernel/<layer>       histograms
 
     Parameters
     ----------
@@ -106,7 +107,9 @@ class EventLog:
                 f"dead_units/{name}": layer.dead,
                 f"always_on_units/{name}": layer.counts["always_on"],
                 f"sparsity/{name}": layer.sparsity,
+                f"active_units_per_example/{name}": layer.active_per_example,
                 f"mean_abs_gradient/{name}": record.layers[name].mean_abs_gradient,
+                f"gradient_norm/{name}": record.layers[name].gradient_norm,
             }
         for tag, value in scalars.items():
             if value is not None:
