@@ -5,16 +5,17 @@
 >>> history = model.fit(x, y, epochs=5, loss="binary_crossentropy", optimizer="adam")  # doctest: +SKIP
 """
 
-from . import callbacks, initializers, layers, losses, optimizers
+from . import callbacks, initializers, layers, losses, optimizers, schedules
 from .activation import Activation, PReLU
-from .callbacks import Callback
+from .callbacks import Callback, EarlyStopping, LearningRate
 from .dropout import AlphaDropout, Dropout
 from .layers import Dense, Layer
-from .losses import Loss
+from .losses import Loss, softmax
 from .normalization import BatchNorm
 from .optimizers import SGD, Adam, Optimizer, clip_by_global_norm
 from .sequential import Sequential
 from .training import History
+from .weights import WeightsError, load_model, load_weights, save_weights
 
 __all__ = [
     "SGD",
@@ -25,16 +26,24 @@ __all__ = [
     "Callback",
     "Dense",
     "Dropout",
+    "EarlyStopping",
     "History",
     "Layer",
+    "LearningRate",
     "Loss",
     "Optimizer",
     "PReLU",
     "Sequential",
+    "WeightsError",
     "callbacks",
     "clip_by_global_norm",
     "initializers",
     "layers",
+    "load_model",
+    "load_weights",
     "losses",
     "optimizers",
+    "save_weights",
+    "schedules",
+    "softmax",
 ]
