@@ -35,8 +35,6 @@ class Sequential:
     Attributes
     ----------
     layers : tuple of Layer
-    optimizer : Optimizer or None
-        That of the running `fit`, for its callbacks; None otherwise.
 
     Raises
     ------
@@ -62,16 +60,11 @@ class Sequential:
         _name_layers(self.layers)
         for layer in self.layers:
             layer.placed = True
-        self.optimizer: Optimizer | None = None
         self._state: State | None = None
         self._in_callback = False
 
     def __repr__(self) -> str:
         return f"Sequential([{', '.join(map(repr, self.layers))}])"
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A copy that a callback makes is not in training.
-        return {**self.__dict__, "optimizer": None}
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         # A copy or an unpickled layer holds its views as arrays of its own: make them views again. It may have

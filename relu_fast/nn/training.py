@@ -63,7 +63,6 @@ def fit(
 
     history = History()
     begun: list[Callback] = []
-    model.optimizer = optimizer
     try:
         for callback in callbacks:
             begun.append(callback)
@@ -88,7 +87,6 @@ def fit(
     finally:
         # Each of them is called, in order, even if an earlier one raises.
         with ExitStack() as ends:
-            ends.callback(setattr, model, "optimizer", None)
             for callback in reversed(begun):
                 ends.callback(_call, [callback], "on_train_end", model)
     return history

@@ -447,28 +447,3 @@ def test_training_goes_on_where_it_stopped():
         twice.fit(X, Y, epochs=3, optimizer=optimizer, shuffle=False)
     once.fit(X, Y, epochs=6, shuffle=False)
     np.testing.assert_array_equal(twice.parameters, once.parameters)
-
-
-def test_callbacks_find_the_optimizer_on_the_model():
-    model, optimizer = nn.Sequential([nn.Dense(1)]), nn.SGD()
-    found = []
-
-    class Look(nn.Callback):
-        def on_train_begin(self, model):
-            found.append(model.optimizer)
-
-        def on_train_end(self, model):
-            found.append(model.optimizer)
-            found.append(copy.deepcopy(model).optimizer)
-
-    assert model.optimizer is None
-    model.fit(
-        np.ones((4, 2)),
-        np.ones(4),
-        epochs=1,
-        loss="mean_squared_error",
-        optimizer=optimizer,
-        callbacks=[Look()],
-    )
-    assert found == [optimizer, optimizer, None]
-    assert model.optimizer is None
