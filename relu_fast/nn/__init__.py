@@ -6,18 +6,22 @@
 """
 
 from . import callbacks, initializers, layers, losses, optimizers
+from .activation import Activation, PReLU
 from .callbacks import Callback
 from .dropout import AlphaDropout, Dropout
 from .layers import Dense, Layer
 from .losses import Loss
+from .normalization import BatchNorm
 from .optimizers import SGD, Adam, Optimizer, clip_by_global_norm
 from .sequential import Sequential
 from .training import History
 
 __all__ = [
     "SGD",
+    "Activation",
     "Adam",
     "AlphaDropout",
+    "BatchNorm",
     "Callback",
     "Dense",
     "Dropout",
@@ -25,6 +29,7 @@ __all__ = [
     "Layer",
     "Loss",
     "Optimizer",
+    "PReLU",
     "Sequential",
     "callbacks",
     "clip_by_global_norm",

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import fused
 from ..activations import activation_named
+from ..bounds.stages import Activate, Affine, Stage
 from ..layer_spec import check_numbers, describe
 from . import initializers
 from .arrays import at_least
@@ -22,7 +23,7 @@ from .buffers import Buffers
 if TYPE_CHECKING:
     from ..stats import GradStats, UnitStats
 
-__all__ = ["Dense", "Layer"]
+__all__ = ["Dense", "Layer", "checked_save"]
 
 _SAVES = ("output", "pre_activation", "mask")
 
@@ -36,11 +37,18 @@ class Layer:
         Given by the model if None.
     placed : bool
         Whether a model has it: two models would take each other's parameters away.
+    units : int or None
+        Columns of the output; None where only the model that is built tells.
     activation : str or None
-        Monitors watch the layers where it is not None.
+        Monitors watch the layers where it is not None; these have `activation_params`, a dict.
+    stats, grad_stats : UnitStats, GradStats or None
+        What a monitor wants filled.
     """
 
+    units: int | None = None
     activation: str | None = None
+    stats: UnitStats | None = None
+    grad_stats: GradStats | None = None
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and not (isinstance(name, str) and name):
@@ -62,8 +70,25 @@ class Layer:
     def initialize(self, parameters: list[np.ndarray], generator: np.random.Generator) -> None:
         """Draw initial values into `parameters`, arrays of `parameter_shapes`; they are bound afterwards."""
 
+    def average_shapes(self, features: int) -> tuple[tuple[int, ...], ...]:
+        """Return the shapes of what training averages and no optimizer moves, in the order of `bind_averages`."""
+        return ()
+
+    def bind_averages(self, averages: list[np.ndarray]) -> None:
+        """Take these views into the model's flat vector of averages."""
+
+    def initialize_averages(self, averages: list[np.ndarray]) -> None:
+        """Write initial values into arrays of `average_shapes`; they are bound afterwards."""
+
     def reseed(self, generator: np.random.Generator) -> None:
         """Take `generator` as the source of noise."""
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the primitive steps of which this layer is made, for `relu_fast.bounds`; none is the identity.
+
+        Arrays are views: they show the parameters of the moment.
+        """
+        return ()
 
     def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Return the output for `x`: in `out`, in a new array, or `x` itself if there is nothing to do."""
@@ -139,6 +164,7 @@ class Dense(Layer):
     """
 
     unit_axis = -1
+    units: int
 
     def __init__(
         self,
@@ -153,7 +179,7 @@ class Dense(Layer):
     ) -> None:
         super().__init__(name)
         self.units = at_least(units, 1, "units")
-        self.save = _checked_save(activation, self.units, activation_params, save)
+        self.save = checked_save(activation, self.units, activation_params, save)
         self.activation = activation
         self.activation_params = activation_params
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -237,6 +263,13 @@ class Dense(Layer):
                 raise ValueError(f"{initializer!r} gave shape {values.shape}, expected {parameter.shape}")
             parameter[...] = values
 
+    def stages(self) -> tuple[Stage, ...]:
+        """Return an affine step and the activation, if there is one."""
+        affine = Affine(self.kernel, self.bias)
+        if self.activation is None:
+            return (affine,)
+        return affine, Activate(self.activation, self.activation_params)
+
     def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Return activation(x @ kernel + bias); bias, activation and counts are one pass over x @ kernel."""
         kernel, bias, _, _ = self._bound()
@@ -300,7 +333,7 @@ class Dense(Layer):
         return self._views
 
 
-def _checked_save(activation: str | None, units: int, params: dict[str, Any], save: str | None) -> str | None:
+def checked_save(activation: str | None, units: int, params: dict[str, Any], save: str | None) -> str | None:
     """Return what to save; raise unless the activation exists, takes these parameters, and can do with that."""
     if save is not None and save not in _SAVES:
         raise ValueError(f"save is {save!r}, expected one of {', '.join(map(repr, _SAVES))}, or None")

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from . import losses, training
 from .arrays import as_examples, as_targets, at_least, check_finite
-from .layers import Dense, Layer
+from .layers import Layer
 from .state import State, widths
 from .streams import INITIAL_VALUES, NOISE, streams
 
@@ -51,7 +51,7 @@ class Sequential:
         for i, layer in enumerate(self.layers):
             if not isinstance(layer, Layer):
                 raise TypeError(
-                    f"layers holds {layer!r}, expected Dense, Dropout, AlphaDropout or another Layer"
+                    f"layers holds {layer!r}, expected Dense, Dropout, BatchNorm or another Layer"
                 )
             if layer.placed or layer in self.layers[:i]:
                 raise ValueError(
@@ -72,8 +72,7 @@ class Sequential:
         self.__dict__.update(attributes)
         self._in_callback = False
         for layer in self.layers:
-            if isinstance(layer, Dense):
-                layer.stats = layer.grad_stats = None
+            layer.stats = layer.grad_stats = None
         if self._state is not None:
             self._state.bind(self.layers)
 
@@ -102,6 +101,11 @@ class Sequential:
         """What `loss_and_gradients` filled last, as one vector (n,) like `parameters`."""
         return self._built().gradients
 
+    @property
+    def averages(self) -> np.ndarray:
+        """All moving averages as one vector (m,), of which those of BatchNorm are views; training moves them."""
+        return self._built().averages
+
     def output_units(self, features: int) -> int:
         """Count the columns of the output for an input of `features` columns."""
         return widths(self.layers, features)[-1]
@@ -129,6 +133,8 @@ class Sequential:
             self.layers, state.views(state.parameters), generators, strict=True
         ):
             layer.initialize(parameters, generator)
+        for layer, averages in zip(self.layers, state.average_views(), strict=True):
+            layer.initialize_averages(averages)
         # From here on nothing fails: a model that cannot be built anew stays as it was.
         self._state = state
         state.bind(self.layers)
@@ -305,7 +311,7 @@ class Sequential:
     @contextmanager
     def _asked(self) -> Iterator[None]:
         """Take the statistics off the layers for the time of the block, if a callback asks."""
-        watched = [layer for layer in self.layers if isinstance(layer, Dense)] if self._in_callback else []
+        watched = self.layers if self._in_callback else ()
         kept = [layer.stats for layer in watched]
         try:
             for layer in watched:

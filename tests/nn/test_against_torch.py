@@ -68,3 +68,59 @@ def test_twenty_steps_are_those_of_pytorch(activation, loss, dtype, rtol):
         np.testing.assert_allclose(model.gradients, flat, rtol=rtol, atol=rtol * np.abs(flat).max())
         theirs.step()
         ours.step(model.parameters, model.gradients)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-9), (np.float32, 2e-3)])
+def test_twenty_steps_with_batch_normalisation_and_learned_slopes_are_those_of_pytorch(shared, dtype, rtol):
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(
+        [
+            nn.Dense(16),
+            nn.BatchNorm(momentum=0.9, epsilon=1e-5),
+            nn.Activation("relu"),
+            nn.Dense(8),
+            nn.BatchNorm(momentum=0.9, epsilon=1e-5),
+            nn.PReLU(shared=shared),
+            nn.Dense(2),
+        ]
+    ).build(5, dtype=dtype, seed=1)
+    theirs = torch.nn.Sequential(
+        torch.nn.Linear(5, 16),
+        torch.nn.BatchNorm1d(16),
+        torch.nn.ReLU(),
+        torch.nn.Linear(16, 8),
+        torch.nn.BatchNorm1d(8),
+        torch.nn.PReLU(1 if shared else 8),
+        torch.nn.Linear(8, 2),
+    ).to(getattr(torch, np.dtype(dtype).name))
+    with torch.no_grad():
+        for layer, module in zip(model.layers, theirs, strict=True):
+            if isinstance(layer, nn.Dense):
+                module.weight[...] = torch.tensor(layer.kernel.T)
+                module.bias[...] = torch.tensor(layer.bias)
+    x, y = rng.normal(size=(32, 5)).astype(dtype), rng.integers(0, 2, (32, 2)).astype(dtype)
+    descent = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9)
+    ours = nn.SGD(learning_rate=0.1, momentum=0.9)
+    for _ in range(20):
+        value = torch.nn.functional.binary_cross_entropy_with_logits(theirs(torch.tensor(x)), torch.tensor(y))
+        descent.zero_grad()
+        value.backward()
+        assert model.loss_and_gradients(x, y, "binary_crossentropy_from_logits") == pytest.approx(
+            value.item(), rel=rtol
+        )
+        flat = np.concatenate([weight.grad.numpy().T.ravel() for weight in theirs.parameters()])
+        np.testing.assert_allclose(model.gradients, flat, rtol=rtol, atol=rtol * np.abs(flat).max())
+        descent.step()
+        ours.step(model.parameters, model.gradients)
+    for i in (1, 4):
+        np.testing.assert_allclose(
+            model.layers[i].moving_mean, theirs[i].running_mean.numpy(), rtol, atol=rtol
+        )
+        # PyTorch averages the unbiased variance of the batches.
+        biased = (theirs[i].running_var.numpy() - 0.9**20) * 31 / 32 + 0.9**20
+        np.testing.assert_allclose(model.layers[i].moving_variance, biased, rtol)
+        theirs[i].running_var[...] = torch.tensor(model.layers[i].moving_variance)
+    theirs.eval()
+    expected = theirs(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(model.predict(x), expected, rtol, atol=rtol)
