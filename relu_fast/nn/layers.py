@@ -232,7 +232,7 @@ class Dense(Layer):
 
         If it fails the layer stays as it was.
         """
-        save = _checked_save(activation, self.units, activation_params, save)
+        save = checked_save(activation, self.units, activation_params, save)
         self.save, self.activation, self.activation_params = save, activation, activation_params
         self._kept = None
         if self._views is not None:

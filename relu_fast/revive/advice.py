@@ -1,0 +1,7 @@
+"""placeholder."""
+
+
+class Advice: ...
+
+
+def learning_rate_advice(): ...
