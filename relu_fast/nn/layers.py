@@ -130,7 +130,8 @@ class Dense(Layer):
     activation : str, optional
         A name of `relu_fast.ACTIVATIONS`; None is linear.
     kernel_initializer, bias_initializer : str or callable
-        A name of `relu_fast.nn.initializers`, or a function of (shape, generator).
+        A name of `relu_fast.nn.initializers`, or a function of (shape, generator). The bias is zero by default,
+        unless the kernel's initializer draws it as well ("rai").
     save : {"output", "pre_activation", "mask"}, optional
         What the gradient of the activation is computed from. The output is there anyway, and the default where
         it tells the gradient (``rf.ACTIVATIONS[...].from_y``); else the default is x @ kernel, in an array of
@@ -157,8 +158,9 @@ class Dense(Layer):
     Raises
     ------
     ValueError
-        For units <= 0, an unknown activation or initializer, a parameter that is NaN, or a `save` that is not
-        enough: a mask for elu; the output with a negative slope or alpha of leaky_relu, prelu, elu, celu.
+        For units <= 0, an unknown activation or initializer, "rai" beside another initializer, a parameter that
+        is NaN, or a `save` that is not enough: a mask for elu; the output with a negative slope or alpha of
+        leaky_relu, prelu, elu, celu.
     TypeError
         For an activation parameter that does not exist or is missing.
     """
@@ -172,7 +174,7 @@ class Dense(Layer):
         activation: str | None = None,
         *,
         kernel_initializer: str | initializers.Initializer = "glorot_uniform",
-        bias_initializer: str | initializers.Initializer = "zeros",
+        bias_initializer: str | initializers.Initializer | None = None,
         save: str | None = None,
         name: str | None = None,
         **activation_params: Any,
@@ -183,7 +185,7 @@ class Dense(Layer):
         self.activation = activation
         self.activation_params = activation_params
         self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.bias_initializer = initializers.get_for_bias(self.kernel_initializer, bias_initializer)
         self.stats: UnitStats | None = None
         self.grad_stats: GradStats | None = None
         self._views: tuple[np.ndarray, ...] | None = None
@@ -255,13 +257,15 @@ class Dense(Layer):
             self._kept = Buffers((1,), np.dtype(np.uint8))
 
     def initialize(self, parameters: list[np.ndarray], generator: np.random.Generator) -> None:
-        """Draw the kernel, then the bias."""
-        drawn = zip(parameters, (self.kernel_initializer, self.bias_initializer), strict=True)
-        for parameter, initializer in drawn:
-            values = np.asarray(initializer(parameter.shape, generator))
-            if values.shape != parameter.shape:
-                raise ValueError(f"{initializer!r} gave shape {values.shape}, expected {parameter.shape}")
-            parameter[...] = values
+        """Draw the kernel, then the bias; or both at once."""
+        kernel, bias = parameters
+        features, units = kernel.shape
+        if initializers.draws_bias(self.kernel_initializer):
+            both = initializers.draw(self.kernel_initializer, (features + 1, units), generator)
+            kernel[...], bias[...] = both[:-1], both[-1]
+        else:
+            kernel[...] = initializers.draw(self.kernel_initializer, kernel.shape, generator)
+            bias[...] = initializers.draw(self.bias_initializer, bias.shape, generator)
 
     def stages(self) -> tuple[Stage, ...]:
         """Return an affine step and the activation, if there is one."""
