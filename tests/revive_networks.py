@@ -48,7 +48,9 @@ class PlainDense:
 
     def forward(self, x, training=False):
         z = x @ self.kernel + self.bias
-        return z if self.activation is None else rf.fused.forward(z, self.activation, **self.activation_params)
+        return (
+            z if self.activation is None else rf.fused.forward(z, self.activation, **self.activation_params)
+        )
 
 
 class PlainNetwork:

@@ -153,7 +153,7 @@ def lift_bias(
     after = look(network, data, targets)
     revivals = []
     for (place, numbers), old in zip(targets, kept, strict=True):
-        lifts = (place.dense.bias - old)[numbers]
+        lifts = place.dense.bias[numbers].astype(np.float64) - old[numbers]
         most = f" by {lifts.min():.3g} to {lifts.max():.3g}" if lifts.any() else " by nothing"
         revivals.append(
             Revival(

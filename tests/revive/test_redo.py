@@ -103,7 +103,8 @@ def test_a_dormant_unit_takes_its_part_of_the_output_with_it():
     hidden(reference)[1].kernel[0] = 0.0
     difference = np.abs(reference.predict(x) - model.predict(x)).max()
     (revival,) = revive.redo(model, {"first": [0]}, x=x)
-    assert revival.change == pytest.approx(difference) and difference > 0
+    assert revival.change == pytest.approx(difference)
+    assert difference > 0
     assert revival.before[0].state == "alive"
 
 
@@ -151,8 +152,10 @@ def test_looking_at_data_is_counted_nowhere():
     revivals = revive.redo(model, UNITS, x=x)
     revive.lift_bias(model, {"first": [0]}, x=x, rate=0.9)
     revive.follow_up(model, revivals, x=x, y=y, loss="binary_crossentropy")
-    assert model.layers[0].stats is stats and model.layers[0].grad_stats is grad_stats
-    assert not stats.seen.any() and not grad_stats.seen.any()
+    assert model.layers[0].stats is stats
+    assert model.layers[0].grad_stats is grad_stats
+    assert not stats.seen.any()
+    assert not grad_stats.seen.any()
 
 
 def test_an_activation_of_its_own_has_the_units_of_the_layer_before_it():
