@@ -5,12 +5,12 @@
 >>> history = model.fit(x, y, epochs=5, loss="binary_crossentropy", optimizer="adam")  # doctest: +SKIP
 """
 
-from . import callbacks, initializers, layers, losses, optimizers
+from . import callbacks, initializers, layers, losses, optimizers, schedules
 from .activation import Activation, PReLU
-from .callbacks import Callback
+from .callbacks import Callback, EarlyStopping, LearningRate
 from .dropout import AlphaDropout, Dropout
 from .layers import Dense, Layer
-from .losses import Loss
+from .losses import Loss, softmax
 from .normalization import BatchNorm
 from .optimizers import SGD, Adam, Optimizer, clip_by_global_norm
 from .sequential import Sequential
@@ -25,8 +25,10 @@ __all__ = [
     "Callback",
     "Dense",
     "Dropout",
+    "EarlyStopping",
     "History",
     "Layer",
+    "LearningRate",
     "Loss",
     "Optimizer",
     "PReLU",
@@ -37,4 +39,6 @@ __all__ = [
     "layers",
     "losses",
     "optimizers",
+    "schedules",
+    "softmax",
 ]

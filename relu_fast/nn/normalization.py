@@ -183,7 +183,8 @@ class BatchNorm(Layer):
 
     def _scale(self) -> np.ndarray:
         """Return gamma / sqrt(moving variance + epsilon)."""
-        return self.gamma / np.sqrt(self.moving_variance + self.gamma.dtype.type(self.epsilon))
+        scale: np.ndarray = self.gamma / np.sqrt(self.moving_variance + self.gamma.dtype.type(self.epsilon))
+        return scale
 
     def _bound(self, views: tuple[np.ndarray, ...] | None) -> tuple[np.ndarray, ...]:
         if views is None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from . import losses, training
-from .arrays import as_examples, as_targets, at_least, check_finite
+from .arrays import as_examples, at_least, check_finite
 from .layers import Layer
 from .state import State, widths
 from .streams import INITIAL_VALUES, NOISE, streams
@@ -35,6 +35,10 @@ class Sequential:
     Attributes
     ----------
     layers : tuple of Layer
+    optimizer : Optimizer or None
+        That of the `fit` that is running: for callbacks.
+    stop_training : bool
+        Callbacks of `fit` set it to True: the epoch that is running is then the last one.
 
     Raises
     ------
@@ -62,6 +66,8 @@ class Sequential:
             layer.placed = True
         self._state: State | None = None
         self._in_callback = False
+        self.optimizer: Optimizer | None = None
+        self.stop_training = False
 
     def __repr__(self) -> str:
         return f"Sequential([{', '.join(map(repr, self.layers))}])"
@@ -70,7 +76,8 @@ class Sequential:
         # A copy or an unpickled layer holds its views as arrays of its own: make them views again. It may have
         # been made by a callback, but is itself neither in training nor watched.
         self.__dict__.update(attributes)
-        self._in_callback = False
+        self._in_callback = self.stop_training = False
+        self.optimizer = None
         for layer in self.layers:
             layer.stats = layer.grad_stats = None
         if self._state is not None:
@@ -202,7 +209,7 @@ class Sequential:
         Parameters
         ----------
         x : array_like (rows, features)
-        y : array_like (rows, units), or (rows,) for one unit
+        y : array_like (rows, units), or (rows,) for one unit, or as the loss says
         loss : str or Loss
             A name of `relu_fast.nn.losses`, or an object.
         training : bool
@@ -238,6 +245,7 @@ class Sequential:
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
         shuffle: bool = True,
         seed: int | None = 0,
+        clip_norm: float | None = None,
         callbacks: Iterable[Any] = (),
         progress: bool | None = None,
     ) -> training.History:
@@ -247,7 +255,7 @@ class Sequential:
         ----------
         x : array_like (rows, features)
             Integers and other floats are converted once to the model's dtype.
-        y : array_like (rows, units), or (rows,) for one unit
+        y : array_like (rows, units), or (rows,) for one unit, or as the loss says
         epochs : int
             Passes over the data; 0 only builds.
         batch_size : int
@@ -261,6 +269,9 @@ class Sequential:
         seed : int or None
             Of the order, of the noise of dropout layers and, if the model is built here, of the initial
             values: independent streams. A second call with one seed repeats order and noise; None never does.
+        clip_norm : float, optional
+            The largest Euclidean norm that all gradients together may have: those of a step that exceed it are
+            scaled down to it, see `clip_by_global_norm`.
         callbacks : iterable of Callback, or of any objects with such methods
             Called in this order; any object with some of the methods will do. What they compute with
             ``model(x)``, `predict` and `evaluate` is counted in no statistics.
@@ -292,9 +303,20 @@ class Sequential:
             validation_data=validation_data,
             shuffle=shuffle,
             seed=seed,
+            clip_norm=clip_norm,
             callbacks=callbacks,
             progress=progress,
         )
+
+    @contextmanager
+    def trained_by(self, optimizer: Optimizer) -> Iterator[None]:
+        """Declare that the block is a `fit` with that optimizer."""
+        before, self.optimizer = self.optimizer, optimizer
+        self.stop_training = False
+        try:
+            yield
+        finally:
+            self.optimizer = before
 
     @contextmanager
     def calling_back(self) -> Iterator[None]:
@@ -337,7 +359,7 @@ class Sequential:
     ) -> tuple[np.ndarray, np.ndarray]:
         state = self._built()
         x = as_examples(x, state.features, state.dtype)
-        y = as_targets(y, len(x), state.units, state.dtype)
+        y = loss.as_targets(y, len(x), state.units, state.dtype)
         loss.check_target(y, "y")
         return x, y
 
