@@ -30,8 +30,8 @@ class ReDo:
         model.fit(x, y, epochs=25, validation_data=(x_val, y_val), callbacks=[monitor, cure])
         print(cure)
 
-    It works at the end of an epoch, on the monitor's verdicts of that epoch: they come from a complete pass, so
-    `fit` needs validation data, or ReDo a `tau`.
+    It works at the end of an epoch, the last one too, on the monitor's verdicts of that epoch: they come from a
+    complete pass, so `fit` needs validation data, or ReDo a `tau`.
 
     Parameters
     ----------
@@ -84,6 +84,8 @@ class ReDo:
                 raise TypeError(f"{name} is {value!r}, expected an integer >= {least}")
             if value < least:
                 raise ValueError(f"{name} is {value}, expected an integer >= {least}")
+        if tau is not None and (isinstance(tau, bool) or not isinstance(tau, (int, float, np.number))):
+            raise TypeError(f"tau is {tau!r}, expected a number in [0, 1), or None")
         # The negation also catches NaN.
         if tau is not None and not 0.0 <= tau < 1.0:
             raise ValueError(f"tau is {tau!r}, expected a number in [0, 1), or None")
@@ -164,7 +166,9 @@ class ReDo:
         return found
 
     def _optimizer(self, model: Any) -> EntryOptimizer:
-        optimizer: EntryOptimizer | None = self.optimizer or getattr(model, "optimizer", None)
+        optimizer = self.optimizer
+        if optimizer is None:
+            optimizer = getattr(model, "optimizer", None)
         if optimizer is None:
             raise ValueError(
                 "ReDo has no optimizer: expected the one of fit, in model.optimizer or optimizer="
