@@ -18,6 +18,7 @@ from ..nn.initializers import (
     random_uniform,
 )
 from ..report.answers import CONTROL
+from ..revive import ReDo
 
 __all__ = ["EXPERIMENTS", "Experiment", "named"]
 
@@ -40,6 +41,8 @@ class Experiment:
         Gives a new optimizer.
     clip_norm : float or None
         Bound of the gradients' global norm.
+    cure : callable or None
+        Gives a callback that revives units, for the monitor and ``seed=``.
     samples_factor, epochs_factor : int
         How many times the rows, the epochs of the other experiments.
     control : Experiment or None
@@ -52,6 +55,7 @@ class Experiment:
     layers: Callable[[], list[nn.Layer]]
     optimizer: Callable[[], nn.Optimizer] = nn.Adam
     clip_norm: float | None = None
+    cure: Callable[..., ReDo] | None = None
     samples_factor: int = 1
     epochs_factor: int = 1
     control: Experiment | None = None
@@ -204,6 +208,12 @@ _ROWS = (
         question="Does clipping gradients to a global norm of 5 keep units alive at learning rate 0.1?",
         clip_norm=5.0,
         control=_UNCLIPPED,
+    ),
+    Experiment(
+        name="revive",
+        question="Are fewer units dead when ReDo revives them after every epoch?",
+        layers=activated_by("relu"),
+        cure=ReDo,
     ),
 )
 

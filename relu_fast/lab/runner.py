@@ -10,8 +10,10 @@ import numpy as np
 
 from .. import nn
 from ..monitor import DeadUnitMonitor
-from ..report.study import EpochRecord, ExperimentResult
+from ..report.sparsity import Sparsity
+from ..report.study import EpochRecord, ExperimentResult, Revivals
 from ..report.tensorboard import EventLog
+from ..revive import ReDo
 from .data import TARGETS, Data, make_data
 from .experiments import Experiment
 from .probe import PROBE_ROWS, layer_epoch, layer_tensors
@@ -51,25 +53,25 @@ def run_experiment(
         )
     data = make_data(settings.samples * experiment.samples_factor, target=settings.target, seed=settings.seed)
     model, monitor = nn.Sequential(experiment.layers()), DeadUnitMonitor()
+    epochs = settings.epochs * experiment.epochs_factor
+    cure = None if experiment.cure is None else experiment.cure(monitor, seed=settings.seed)
     # Weights that explode are a result, too.
     with EventLog(events) as log, np.errstate(all="ignore"):
-        recorder = _Recorder(monitor, data, log, on_epoch)
+        recorder = _Recorder(monitor, data, log, on_epoch, epochs=epochs, seed=settings.seed)
         model.fit(
             data.x,
             data.y,
-            epochs=settings.epochs * experiment.epochs_factor,
+            epochs=epochs,
             batch_size=settings.batch_size,
             loss=LOSS,
             optimizer=experiment.optimizer(),
             validation_data=(data.val_x, data.val_y),
             seed=settings.seed,
-            # The monitor first: its snapshot of the epoch is part of the record.
-            callbacks=(monitor, recorder),
+            clip_norm=experiment.clip_norm,
+            # The monitor first: its snapshot of the epoch is part of the record. What changes weights, last.
+            callbacks=(monitor, recorder) if cure is None else (monitor, recorder, cure),
             progress=False,
         )
-        report = monitor.report()
-        dead = {name: layer.dead_units.tolist() for name, layer in report.layers.items()}
-        sparsity = measure(model, data.val_x[:PROBE_ROWS], dead, seed=settings.seed)
     return ExperimentResult(
         name=experiment.name,
         question=experiment.question,
@@ -80,23 +82,42 @@ def run_experiment(
         probe_rows=len(data.val_x[:PROBE_ROWS]),
         loss_floor=TARGETS[settings.target].loss_floor,
         epochs=tuple(recorder.records),
-        report=report,
+        report=monitor.report(),
         epochs_seconds=tuple(recorder.seconds),
-        sparsity=sparsity,
+        sparsity=recorder.sparsity,
+        revivals=None if cure is None else _revivals(cure),
         control=control,
     )
 
 
+def _revivals(cure: ReDo) -> Revivals:
+    return Revivals(
+        done=sum(len(revival.units) for revival in cure.revivals),
+        followed=sum(len(report.revival.units) for report in cure.reports),
+        took=sum(len(report.took) for report in cure.reports),
+    )
+
+
 class _Recorder(nn.Callback):
-    """Makes the record of each epoch, and hands it on."""
+    """Makes the record of each epoch, and hands it on; in the last one it measures the sparsity."""
+
+    sparsity: Sparsity
 
     def __init__(
-        self, monitor: DeadUnitMonitor, data: Data, log: EventLog, on_epoch: Callable[[EpochRecord], None]
+        self,
+        monitor: DeadUnitMonitor,
+        data: Data,
+        log: EventLog,
+        on_epoch: Callable[[EpochRecord], None],
+        *,
+        epochs: int,
+        seed: int,
     ) -> None:
         self.records: list[EpochRecord] = []
         self.seconds: list[float] = []
         self._monitor, self._log, self._on_epoch = monitor, log, on_epoch
         self._probe = data.val_x[:PROBE_ROWS], data.val_y[:PROBE_ROWS]
+        self._epochs, self._seed = epochs, seed
         self._began = 0.0
 
     def on_epoch_begin(self, model: nn.Sequential, epoch: int) -> None:
@@ -112,6 +133,9 @@ class _Recorder(nn.Callback):
             layers={name: layer_epoch(arrays) for name, arrays in tensors.items()},
         )
         self._log.add_epoch(record, tensors)
+        if epoch == self._epochs:
+            dead = {name: layer.dead_units.tolist() for name, layer in record.snapshot.layers.items()}
+            self.sparsity = measure(model, self._probe[0], dead, seed=self._seed)
         self.records.append(record)
         self.seconds.append(time.perf_counter() - self._began)
         self._on_epoch(record)

@@ -98,7 +98,16 @@ def _fewer(result: ExperimentResult, reference: ExperimentResult | None, dead: i
         verdict = "No, as many"
     else:
         verdict = "No, more" if own_share - other_share >= HARDLY else "No, about as many"
-    return f"{verdict}: {_share(dead, units)} are dead, {_share(other, others)} {_there(reference)}."
+    sentence = f"{verdict}: {_share(dead, units)} are dead, {_share(other, others)} {_there(reference)}."
+    return sentence + _revived(result)
+
+
+def _revived(result: ExperimentResult) -> str:
+    revivals = result.revivals
+    if revivals is None or not revivals.done:
+        return ""
+    took = f"{revivals.took} of {counted(revivals.followed, 'revival')} took: an epoch later the unit fired and learned"
+    return f" {took}."
 
 
 def _there(reference: ExperimentResult) -> str:

@@ -18,6 +18,7 @@ The schema of `Study.to_dict`, version 1 (a number that is not known, NaN or inf
                                          "median", "percentile_95", "most"}, "patterns", "multiplications",
                                          "skippable", "removable",
                                          "noise": [{"level", "switched", "overlap", "unchanged"}]},
+                            "revivals": null | {"done", "followed", "took"},
                             "report": what relu_fast.report.json describes,
                             "control": null | the same of its control}}}
 
@@ -143,6 +144,22 @@ class LayerRow:
     val_loss: float
 
 
+@dataclass(frozen=True)
+class Revivals:
+    """Units that a cure revived, each counted as often as it was.
+
+    Attributes
+    ----------
+    done, followed, took : int
+        Revived after any epoch; of those the ones that were looked at an epoch later; of those the ones that
+        fired then and got a gradient.
+    """
+
+    done: int
+    followed: int
+    took: int
+
+
 @dataclass(frozen=True, eq=False)
 class ExperimentResult:
     """One finished experiment.
@@ -166,6 +183,8 @@ class ExperimentResult:
         Wall time of each epoch, measuring included.
     sparsity : Sparsity
         What its silent units cost or save after the last epoch, on the rows of the probe.
+    revivals : Revivals or None
+        What its cure did, if it has one.
     control : ExperimentResult or None
         The same without what is asked about, if it was trained along with it.
     """
@@ -182,6 +201,7 @@ class ExperimentResult:
     report: Report
     epochs_seconds: tuple[float, ...]
     sparsity: Sparsity
+    revivals: Revivals | None = None
     control: ExperimentResult | None = None
 
     @property
@@ -333,6 +353,7 @@ def _experiment(result: ExperimentResult) -> dict[str, Any]:
         "validation_rows": result.validation_rows,
         "probe_rows": result.probe_rows,
         "epochs": result.curves(),
+        "revivals": None if result.revivals is None else asdict(result.revivals),
         "sparsity": result.sparsity.to_dict(),
         "report": result.report.to_dict(),
         "control": None if result.control is None else _experiment(result.control),
