@@ -118,6 +118,10 @@ class Sequential:
         """Return all parameters and averages by name, "dense_1/kernel" and so on: views, in their order."""
         return self._built().arrays(self.layers)
 
+    def views(self, vector: np.ndarray) -> list[list[np.ndarray]]:
+        """Cut a vector like `parameters` (n,) into the arrays of each layer: kernel and bias of Dense, for instance."""
+        return self._built().views(vector)
+
     def output_units(self, features: int) -> int:
         """Count the columns of the output for an input of `features` columns."""
         return widths(self.layers, features)[-1]
