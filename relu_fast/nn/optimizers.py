@@ -25,8 +25,8 @@ FLUSH_MARGIN = 1e8
 class Optimizer(ABC):
     """Moves one parameter vector against its gradient.
 
-    A subclass says how many vectors of state it keeps (`moments`), which start at zero, and writes `_move`. If
-    its steps depend on how many there were, it extends `_restart` as well.
+    A subclass says how many vectors of state it keeps (`moments`), which start at zero, and writes `_move`,
+    which may leave what it added in `_change`. If its steps depend on how many there were, it extends `_restart`.
     """
 
     moments = 0
@@ -34,6 +34,7 @@ class Optimizer(ABC):
     _moments: list[np.ndarray]
     _scratch: np.ndarray
     _steps: int
+    _change: np.ndarray | None
 
     def __setattr__(self, name: str, value: object) -> None:
         # Hyperparameters may be set at any time, and are checked each time.
@@ -58,11 +59,22 @@ class Optimizer(ABC):
         if parameters is not self._parameters:
             self.adopt(parameters)
         self._steps += 1
+        self._change = None
         self._move(parameters, gradients)
         if self._steps % FLUSH_EVERY == 0:
             tiny = np.finfo(parameters.dtype).tiny * FLUSH_MARGIN
             for moment in self._moments:
                 moment[np.abs(moment) < tiny] = 0.0
+
+    @property
+    def last_change(self) -> np.ndarray | None:
+        """What the last step added to the parameters (n,), until the next one; None if there was none, or unknown."""
+        return self._change
+
+    @property
+    def first_moment(self) -> np.ndarray | None:
+        """The running mean of gradients or steps (n,) that goes on moving the parameters; None if there is none."""
+        return self._moments[0] if self._moments else None
 
     def adopt(self, parameters: np.ndarray) -> None:
         """Take `parameters` as the vector to move; the first `step` does this by itself.
@@ -95,6 +107,7 @@ class Optimizer(ABC):
         self._moments = []
         self._scratch = np.empty(0)
         self._steps = 0
+        self._change = None
 
     def reset_entries(self, indices: ArrayLike) -> None:
         """Forget what is known of some entries of the vector, as if they had been added just now.
@@ -160,6 +173,7 @@ class SGD(Optimizer):
             velocity += change
             change = velocity
         parameters += change
+        self._change = change
 
 
 @dataclass(kw_only=True, eq=False)
@@ -211,7 +225,8 @@ class Adam(Optimizer):
         scratch *= self._factor(self._steps)
         if late is not None:
             scratch[self._late] = late
-        parameters -= scratch
+        parameters += scratch
+        self._change = scratch
         if self._beginnings and self._steps % FLUSH_EVERY == 0:
             self._forget_beginnings(np.finfo(parameters.dtype).eps)
 
@@ -219,7 +234,7 @@ class Adam(Optimizer):
         """Compute what M / (sqrt(V) + epsilon) is multiplied with in an entry's step of that number."""
         root = math.sqrt(1.0 - self.beta_2)
         correction = math.sqrt(1.0 - self.beta_2**steps) / (1.0 - self.beta_1**steps)
-        return self.learning_rate * correction * (1.0 - self.beta_1) / root
+        return -self.learning_rate * correction * (1.0 - self.beta_1) / root
 
     def _late_changes(self, quotients: np.ndarray) -> np.ndarray:
         """Compute the steps of the entries that began late, each group with the factor of its own age."""

@@ -113,6 +113,10 @@ class Sequential:
         """All moving averages as one vector (m,), of which those of BatchNorm are views; training moves them."""
         return self._built().averages
 
+    def views(self, vector: np.ndarray) -> list[list[np.ndarray]]:
+        """Cut a vector like `parameters` (n,) into the arrays of each layer: kernel and bias of Dense, for instance."""
+        return self._built().views(vector)
+
     def output_units(self, features: int) -> int:
         """Count the columns of the output for an input of `features` columns."""
         return widths(self.layers, features)[-1]

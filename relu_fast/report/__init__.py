@@ -2,6 +2,7 @@
 
 =========== ==========================================================================
 records     the dataclasses: Report, Snapshot, PhaseReport, LayerReport
+columns     how they keep their numbers: as small as they are
 text        what ``print(report)`` shows
 json        what ``report.to_dict()`` and ``report.to_json(path)`` give
 files       writing so that a reader never finds half a file
@@ -15,6 +16,22 @@ tensorboard a study as event files
 The last two, with plots and ridges, need the extra ``relu_fast[lab]``.
 """
 
-from .records import GradientReport, LayerReport, PhaseReport, Report, Snapshot
+from .records import (
+    BoundsReport,
+    GradientReport,
+    LayerReport,
+    PhaseReport,
+    Report,
+    Snapshot,
+    WeightsReport,
+)
 
-__all__ = ["GradientReport", "LayerReport", "PhaseReport", "Report", "Snapshot"]
+__all__ = [
+    "BoundsReport",
+    "GradientReport",
+    "LayerReport",
+    "PhaseReport",
+    "Report",
+    "Snapshot",
+    "WeightsReport",
+]
