@@ -26,8 +26,7 @@ class Optimizer(ABC):
     """Moves one parameter vector against its gradient.
 
     A subclass says how many vectors of state it keeps (`moments`), which start at zero, and writes `_move`,
-    which may leave what it added in `_change`. If its steps depend on how many there were, it extends
-    `_restart` as well.
+    which may leave what it added in `_change`. If its steps depend on how many there were, it extends `_restart`.
     """
 
     moments = 0
@@ -223,9 +222,9 @@ class Adam(Optimizer):
         scratch += self.epsilon / math.sqrt(1.0 - self.beta_2)
         np.divide(moment, scratch, out=scratch)
         late = self._late_changes(scratch) if self._late.size else None
-        scratch *= -self._factor(self._steps)
+        scratch *= self._factor(self._steps)
         if late is not None:
-            scratch[self._late] = -late
+            scratch[self._late] = late
         parameters += scratch
         self._change = scratch
         if self._beginnings and self._steps % FLUSH_EVERY == 0:
@@ -235,7 +234,7 @@ class Adam(Optimizer):
         """Compute what M / (sqrt(V) + epsilon) is multiplied with in an entry's step of that number."""
         root = math.sqrt(1.0 - self.beta_2)
         correction = math.sqrt(1.0 - self.beta_2**steps) / (1.0 - self.beta_1**steps)
-        return self.learning_rate * correction * (1.0 - self.beta_1) / root
+        return -self.learning_rate * correction * (1.0 - self.beta_1) / root
 
     def _late_changes(self, quotients: np.ndarray) -> np.ndarray:
         """Compute the steps of the entries that began late, each group with the factor of its own age."""

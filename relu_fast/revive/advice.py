@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
+from ..history import JUMP
 from ..report.format import counted, span
+
+if TYPE_CHECKING:
+    from ..report import Report
 
 __all__ = ["LARGEST_STEP", "Advice", "learning_rate_advice"]
 
-LARGEST_STEP = 0.25
+LARGEST_STEP = JUMP / 2.0
 """How long a step may be against the weights it moves: half of what counts as a jump of theirs."""
-
-
-class _Cause(Protocol):
-    @property
-    def kind(self) -> str: ...
-    @property
-    def evidence(self) -> Mapping[str, float]: ...
-
-
-class _Event(Protocol):
-    @property
-    def kind(self) -> str: ...
-    @property
-    def cause(self) -> Any: ...
-
-
-class _Events(Protocol):
-    @property
-    def events(self) -> Iterable[_Event]: ...
 
 
 @dataclass(frozen=True)
@@ -59,7 +43,7 @@ class Advice:
         return self.sentence
 
 
-def learning_rate_advice(report: _Events, learning_rate: float) -> Advice | None:
+def learning_rate_advice(report: Report, learning_rate: float) -> Advice | None:
     """Advise on the learning rate, if the units died of it.
 
     They did where at least half of the deaths with a known cause are jumps of the weights: one step at least
@@ -86,9 +70,7 @@ def learning_rate_advice(report: _Events, learning_rate: float) -> Advice | None
     # The negation also catches NaN.
     if not 0.0 < learning_rate < math.inf:
         raise ValueError(f"learning_rate is {learning_rate!r}, expected a finite number > 0")
-    causes: list[_Cause] = [
-        event.cause for event in report.events if event.kind == "death" and event.cause is not None
-    ]
+    causes = [event.cause for event in report.events if event.kind == "death" and event.cause is not None]
     steps = [
         cause.evidence["step_norm"] / cause.evidence["weights_norm"]
         for cause in causes

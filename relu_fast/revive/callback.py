@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import verdicts
 from ..activations import activation_named
 from ..monitor import DeadUnitMonitor
 from ..report import LayerReport
@@ -16,8 +17,6 @@ from .places import EntryOptimizer, find, successor
 from .records import Revival, RevivalReport, summary
 
 __all__ = ["ReDo"]
-
-DEAD = ("proven", "dead")
 
 
 class ReDo:
@@ -41,8 +40,7 @@ class ReDo:
         Epochs between two cures; they take place in epochs `every`, 2 `every`, ...
     tau : float, optional
         Revive dormant units as well: those whose mean of abs(y) is at most `tau` times that of their layer
-        (Sokar et al. 2023). The monitor has to collect "sum_abs". With 0 these are the units that put out
-        nothing but zeros.
+        (Sokar et al. 2023). With 0 these are the units that put out nothing but zeros.
     follow_up : int
         Epochs after which a revival is looked at.
     layers : iterable of str, optional
@@ -177,33 +175,28 @@ class ReDo:
 
     def _lost(self, layer: LayerReport) -> NDArray[np.intp]:
         """Name the units of a layer that are dead or dormant."""
-        lost = np.isin(layer.states, DEAD)
         if self.tau is not None:
-            lost |= _dormant(layer, self.tau)
-        elif layer.dead is None:
+            return np.union1d(layer.dead_units, np.flatnonzero(_dormant(layer, self.tau)))
+        if layer.dead is None:
             raise ValueError(
                 f"no complete pass saw layer {layer.name!r}, so nobody knows which of its units are dead: "
                 "give fit validation_data, or ReDo a tau"
             )
-        return np.flatnonzero(lost)
+        return layer.dead_units
 
 
 def _dormant(layer: LayerReport, tau: float) -> NDArray[np.bool_]:
-    """Find the units whose mean of abs(y) is at most tau times the layer's; none if nothing was seen.
-
-    Where the whole layer puts out zeros the scores of the paper are undefined; nobody calls its units active.
-    """
-    sums = getattr(layer, "sum_abs", None)
-    if sums is None:
+    """Find the units with a score of at most `tau`; none where scores are not defined."""
+    if layer.sum_abs is None:
         raise ValueError(
-            f"the monitor did not collect 'sum_abs' of layer {layer.name!r}, expected it for tau={tau}"
+            f"the monitor did not sum the outputs of layer {layer.name!r}, expected it for tau={tau}: "
+            "give it collect=['sum_abs']"
         )
-    finite = layer.seen - layer.nonfinite
-    means = np.divide(sums, finite, out=np.full(layer.units, np.inf), where=finite > 0)
-    known = np.isfinite(means)
-    if not known.any():
-        return np.zeros(layer.units, np.bool_)
-    return known & (means <= tau * means[known].mean())
+    if not layer.sum_abs.any():
+        # No score is defined where all are 0, but all are as dormant as can be.
+        return layer.seen > layer.nonfinite
+    dormant = verdicts.dormant(layer.dormancy, tau=tau)
+    return np.zeros(layer.units, np.bool_) if dormant is None else dormant
 
 
 def _with_evidence(revival: Revival, layer: LayerReport) -> Revival:
