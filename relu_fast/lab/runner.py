@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import nn
+from .. import bounds, nn
 from ..monitor import DeadUnitMonitor
 from ..report.sparsity import Sparsity
 from ..report.study import EpochRecord, ExperimentResult, Revivals
 from ..report.tensorboard import EventLog
 from ..revive import ReDo
-from .data import TARGETS, Data, make_data
+from .data import RANGE, TARGETS, Data, make_data
 from .experiments import Experiment
 from .probe import PROBE_ROWS, layer_epoch, layer_tensors
 from .settings import Settings
@@ -68,8 +68,8 @@ def run_experiment(
             validation_data=(data.val_x, data.val_y),
             seed=settings.seed,
             clip_norm=experiment.clip_norm,
-            # The monitor first: its snapshot of the epoch is part of the record. What changes weights, last.
-            callbacks=(monitor, recorder) if cure is None else (monitor, recorder, cure),
+            # Proofs are part of the monitor's snapshot, that is part of the record; what changes weights comes last.
+            callbacks=(_Prover(monitor), monitor, recorder, *([] if cure is None else [cure])),
             progress=False,
         )
     return ExperimentResult(
@@ -96,6 +96,16 @@ def _revivals(cure: ReDo) -> Revivals:
         followed=sum(len(report.revival.units) for report in cure.reports),
         took=sum(len(report.took) for report in cure.reports),
     )
+
+
+class _Prover(nn.Callback):
+    """Tells the monitor after every epoch what no input of the data's range can make fire."""
+
+    def __init__(self, monitor: DeadUnitMonitor) -> None:
+        self._monitor, self._box = monitor, bounds.Box(np.float64(RANGE[0]), np.float64(RANGE[1]))
+
+    def on_epoch_end(self, model: nn.Sequential, epoch: int, logs: Mapping[str, float]) -> None:
+        bounds.prove(model, self._box).tell(self._monitor)
 
 
 class _Recorder(nn.Callback):

@@ -49,7 +49,6 @@ def render(study: Study) -> str:
         "dormant_of": dormant_of,
         "explain": explain,
         "figures": Figures(),
-        "flagged": flagged,
         "loss_legend": plots.LOSS_LEGEND,
         "remarkable": remarkable,
         "sparsity_findings": sparsity_findings,
@@ -68,26 +67,16 @@ def remarkable(layer: LayerReport) -> list[Evidence]:
     return [evidence for evidence in map(layer.evidence, range(layer.units)) if evidence.state in REMARKABLE]
 
 
-def flagged(layer: LayerReport, flag: str) -> int | None:
-    """Count the units with a flag; None where it has no answer."""
-    units = getattr(layer, "flags", {}).get(flag)
-    return None if units is None else int(units.sum())
-
-
 def dormant_of(result: ExperimentResult) -> int | None:
     """Count the dormant units of the layers where that has an answer; None if there is no such layer."""
-    counts = [flagged(layer, "dormant") for layer in result.layers.values()]
-    known = [count for count in counts if count is not None]
+    counts = [layer.flagged("dormant") for layer in result.layers.values()]
+    known = [len(units) for units in counts if units is not None]
     return sum(known) if known else None
 
 
 def causes(result: ExperimentResult, layer: str) -> str:
     """List the probable causes of a layer's deaths, the most frequent first; "" if none died."""
-    deaths = [
-        event
-        for event in getattr(result.report, "events", ())
-        if event.layer == layer and event.kind == "death"
-    ]
+    deaths = [event for event in result.report.events if event.layer == layer and event.kind == "death"]
     names = Counter("unknown" if event.cause is None else event.cause.kind for event in deaths)
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in names.most_common())
 

@@ -11,7 +11,7 @@ The schema of `Study.to_dict`, version 1 (a number that is not known, NaN or inf
      "experiments": {name: {"question", "findings": [str], "model": [str], "training_rows",
                             "validation_rows", "probe_rows",
                             "epochs": {"epoch": [int], "loss": [...], "val_loss": [...],
-                                       "layers": {layer: {"dead", "always_on", "sparsity",
+                                       "layers": {layer: {"dead", "always_on", "dormant", "sparsity",
                                                           "active_per_example", "mean_abs_gradient",
                                                           "gradient_norm": [one entry an epoch]}}},
                             "sparsity": {"units", "active_units": {"mean", "fewest", "percentile_5",
@@ -22,8 +22,8 @@ The schema of `Study.to_dict`, version 1 (a number that is not known, NaN or inf
                             "report": what relu_fast.report.json describes,
                             "control": null | the same of its control}}}
 
-    row: "experiment", "layer", "units", "dead" (null: not known), "always_on", "sparsity",
-         "mean_abs_gradient", "loss", "val_loss" (of the last epoch)
+    row: "experiment", "layer", "units", "dead" (null: not known), "always_on", "dormant",
+         "sparsity", "mean_abs_gradient", "loss", "val_loss" (of the last epoch)
 """
 
 from __future__ import annotations
@@ -138,6 +138,7 @@ class LayerRow:
     units: int
     dead: int | None
     always_on: int
+    dormant: int | None
     sparsity: float | None
     mean_abs_gradient: float
     loss: float
@@ -239,6 +240,7 @@ class ExperimentResult:
                 units=layer.units,
                 dead=layer.dead,
                 always_on=layer.counts["always_on"],
+                dormant=dormant(layer),
                 sparsity=layer.sparsity,
                 mean_abs_gradient=self.last.layers[name].mean_abs_gradient,
                 loss=self.last.loss,
@@ -257,6 +259,7 @@ class ExperimentResult:
                 name: {
                     "dead": [record.snapshot.layers[name].dead for record in self.epochs],
                     "always_on": [record.snapshot.layers[name].counts["always_on"] for record in self.epochs],
+                    "dormant": [dormant(record.snapshot.layers[name]) for record in self.epochs],
                     "sparsity": [record.snapshot.layers[name].sparsity for record in self.epochs],
                     "mean_abs_gradient": [record.layers[name].mean_abs_gradient for record in self.epochs],
                     "gradient_norm": [record.layers[name].gradient_norm for record in self.epochs],
@@ -342,6 +345,12 @@ class Study:
     def to_json(self) -> str:
         """Return the study as JSON text, standard JSON without NaN or Infinity."""
         return json.dumps(self.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
+
+
+def dormant(layer: LayerReport) -> int | None:
+    """Count the dormant units of a layer; None where that has no answer."""
+    units = layer.flagged("dormant")
+    return None if units is None else len(units)
 
 
 def _experiment(result: ExperimentResult) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.summary import histogram, scalar
 
 from .files import uninterrupted
-from .study import EpochRecord
+from .study import EpochRecord, dormant
 
 __all__ = ["EVENT_FILES", "EventLog"]
 
@@ -38,7 +38,7 @@ class EventLog:
     The tags, with the epoch as step::
 
         loss, val_loss                                                       scalars
-        dead_units/<layer>, always_on_units/<layer>, sparsity/<layer>,
+        dead_units/<layer>, dormant_units/<layer>, always_on_units/<layer>, sparsity/<layer>,
         active_units_per_example/<layer>, mean_abs_gradient/<layer>,
         gradient_norm/<layer>                                                scalars
         outputs/<layer>, pre_activation_gradient/<layer>,
@@ -105,6 +105,7 @@ class EventLog:
         for name, layer in record.snapshot.layers.items():
             scalars |= {
                 f"dead_units/{name}": layer.dead,
+                f"dormant_units/{name}": dormant(layer),
                 f"always_on_units/{name}": layer.counts["always_on"],
                 f"sparsity/{name}": layer.sparsity,
                 f"active_units_per_example/{name}": layer.active_per_example,
