@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from ..report.answers import dead_of
+from ..report.answers import dead_of, dormant_of
 from ..report.study import ExperimentResult, Study
 
 __all__ = ["Bars", "Lines", "print_table", "progress"]
@@ -120,20 +120,20 @@ def progress(stream: TextIO, epochs: Mapping[str, int]) -> Lines:
 
 
 def print_table(study: Study, stream: TextIO) -> None:
-    """Print one row an experiment: how many units are dead, the losses, the answer to its question."""
+    """Print one row an experiment: how many units are dead and dormant, the loss, the answer to its question."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     table.add_column("experiment", no_wrap=True)
-    for heading in ("dead", "val.\nloss"):
+    for heading in ("dead", "dormant", "val.\nloss"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("answer", ratio=1)
-    for i, result in enumerate(study.results):
+    for result in study.results:
         dead, units = dead_of(result)
+        dormant, known = dormant_of(result)
         shown = "?" if dead is None else "-" if not units else f"{dead}/{units}"
-        if i:
-            table.add_section()
         table.add_row(
             result.name,
             f"[bold red]{shown}" if dead else shown,
+            f"{dormant}/{known}" if known else "?",
             f"{result.last.val_loss:.4f}",
             study.answer(result),
         )

@@ -9,7 +9,7 @@ from .format import counted, percent
 if TYPE_CHECKING:
     from .study import ExperimentResult
 
-__all__ = ["CONTROL", "HARDLY", "answer", "dead_of"]
+__all__ = ["CONTROL", "HARDLY", "answer", "dead_of", "dormant_of"]
 
 CONTROL = ".control"
 """How the name of a control ends."""
@@ -45,6 +45,13 @@ def dead_of(result: ExperimentResult) -> tuple[int | None, int]:
     gated = [layer for layer in result.layers.values() if layer.gate is not None]
     dead = [layer.dead for layer in gated if layer.dead is not None]
     return sum(dead) if len(dead) == len(gated) else None, sum(layer.units for layer in gated)
+
+
+def dormant_of(result: ExperimentResult) -> tuple[int, int]:
+    """Count the dormant units of the hidden layers, and all units of those where that has an answer."""
+    layers = list(result.layers.values())[:-1] or list(result.layers.values())
+    known = [(units, layer.units) for layer in layers if (units := layer.flagged("dormant")) is not None]
+    return sum(len(dormant) for dormant, _ in known), sum(units for _, units in known)
 
 
 def _broken(result: ExperimentResult) -> str | None:
@@ -99,7 +106,7 @@ def _fewer(result: ExperimentResult, reference: ExperimentResult | None, dead: i
     else:
         verdict = "No, more" if own_share - other_share >= HARDLY else "No, about as many"
     sentence = f"{verdict}: {_share(dead, units)} are dead, {_share(other, others)} {_there(reference)}."
-    return sentence + _revived(result)
+    return sentence + _revived(result) + _in_vain(result)
 
 
 def _revived(result: ExperimentResult) -> str:
@@ -108,6 +115,16 @@ def _revived(result: ExperimentResult) -> str:
         return ""
     took = f"{revivals.took} of {counted(revivals.followed, 'revival')} took: an epoch later the unit fired and learned"
     return f" {took}."
+
+
+def _in_vain(result: ExperimentResult) -> str:
+    """Say that what is asked about did nothing at all: the control has the same losses to the last bit."""
+    control = result.control
+    if control is None or [record.loss for record in result.epochs] != [
+        record.loss for record in control.epochs
+    ]:
+        return ""
+    return " It changed nothing: both trained alike to the last digit."
 
 
 def _there(reference: ExperimentResult) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,18 +12,41 @@ if TYPE_CHECKING:
     from .records import LayerReport
     from .study import ExperimentResult
 
-__all__ = ["findings", "sparsity_findings"]
+__all__ = ["causes", "findings", "sparsity_findings"]
 
 
 def findings(result: ExperimentResult) -> list[str]:
     """Say what is remarkable: a sentence on dead units first, one on the loss last."""
     return [
         _dead_units(result),
+        *_history(result),
         *_silent_layers(result),
         *_zero_gradients(result),
         *_constant_output(result),
         _loss(result),
     ]
+
+
+def causes(result: ExperimentResult, layer: str | None = None) -> str:
+    """List the probable causes of deaths, in a layer or all, the most frequent first; "" if no unit died."""
+    deaths = [
+        event for event in result.report.events if event.kind == "death" and layer in (None, event.layer)
+    ]
+    known = Counter(event.cause.kind for event in deaths if event.cause is not None)
+    listed = [f"{count} {kind.replace('_', ' ')}" for kind, count in known.most_common()]
+    unknown = len(deaths) - known.total()
+    return ", ".join([*listed, f"{unknown} not known"] if unknown else listed)
+
+
+def _history(result: ExperimentResult) -> list[str]:
+    """Say how often units died and came back, and why they died."""
+    events = result.report.events
+    deaths = sum(event.kind == "death" for event in events)
+    if not deaths:
+        return []
+    back = len(events) - deaths
+    returned = f"; {counted(back, 'time')} one came back" if back else ""
+    return [f"{counted(deaths, 'time')} a unit died{returned}. Probable causes: {causes(result)}."]
 
 
 def _dead_units(result: ExperimentResult) -> str:

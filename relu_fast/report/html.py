@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -11,8 +10,8 @@ from markupsafe import Markup
 from ..activations import ACTIVATIONS
 from ..verdicts import Evidence
 from . import plots
-from .answers import dead_of
-from .findings import sparsity_findings
+from .answers import dead_of, dormant_of
+from .findings import causes, sparsity_findings
 from .format import counted, magnitude, percent
 from .records import LayerReport
 from .ridges import ridges
@@ -65,20 +64,6 @@ def grouped(number: int) -> str:
 def remarkable(layer: LayerReport) -> list[Evidence]:
     """List the evidence for each unit that is broken, dead, or never fired."""
     return [evidence for evidence in map(layer.evidence, range(layer.units)) if evidence.state in REMARKABLE]
-
-
-def dormant_of(result: ExperimentResult) -> int | None:
-    """Count the dormant units of the layers where that has an answer; None if there is no such layer."""
-    counts = [layer.flagged("dormant") for layer in result.layers.values()]
-    known = [len(units) for units in counts if units is not None]
-    return sum(known) if known else None
-
-
-def causes(result: ExperimentResult, layer: str) -> str:
-    """List the probable causes of a layer's deaths, the most frequent first; "" if none died."""
-    deaths = [event for event in result.report.events if event.layer == layer and event.kind == "death"]
-    names = Counter("unknown" if event.cause is None else event.cause.kind for event in deaths)
-    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in names.most_common())
 
 
 class Figures:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from .. import ufuncs
 from ..activations import Activation
 from .lines import Line, lines
+from .records import LayerReport
 from .study import ExperimentResult
 
 __all__ = ["LOSS_LEGEND", "SERIES", "activation", "active_units", "dead_units", "losses"]
@@ -48,14 +49,14 @@ def dead_units(result: ExperimentResult) -> str | None:
     if not layers:
         return None
     title = f"Dead units of each layer of {result.name} over {len(result.epochs)} epochs"
-    return _by_layer(result, list(layers), "dead", title)
+    return _by_layer(result, list(layers), lambda layer: layer.dead, title)
 
 
 def active_units(result: ExperimentResult) -> str:
     """Draw the mean number of units that are active for a row over the epochs, a line for each layer."""
     title = f"Active units per row in each layer of {result.name} over {len(result.epochs)} epochs"
     hidden = list(result.layers)[:-1] or list(result.layers)
-    return _by_layer(result, hidden, "active_per_example", title)
+    return _by_layer(result, hidden, lambda layer: layer.active_per_example, title)
 
 
 def activation(row: Activation) -> str:
@@ -94,21 +95,19 @@ def _broken_at_jumps(y: np.ndarray, most: float) -> list[float | None]:
     return values
 
 
-def _by_layer(result: ExperimentResult, names: Sequence[str], curve: str, title: str) -> str:
-    curves = result.curves()
+def _by_layer(
+    result: ExperimentResult, names: Sequence[str], value: Callable[[LayerReport], float | None], title: str
+) -> str:
+    """Draw a value of each layer at every snapshot: the first may be that before the first step, epoch 0."""
+    history = [point for point in result.report.history if point.step is not None]
+    steps = [float(point.step or 0) for point in history]
     shown = [
-        Line(name, f"series-{1 + i % SERIES}", curves["epoch"], curves["layers"][name][curve])
+        Line(name, f"series-{1 + i % SERIES}", steps, [value(point.layers[name]) for point in history])
         for i, name in enumerate(names)
     ]
     most = max(result.layers[name].units for name in names)
-    return lines(
-        shown,
-        title,
-        x_label="epoch",
-        x_span=_epochs(result),
-        y_span=(0.0, 1.06 * most),
-        whole=True,
-    )
+    span = (steps[0], steps[-1]) if len(steps) > 1 else _epochs(result)
+    return lines(shown, title, x_label="epoch", x_span=span, y_span=(0.0, 1.06 * most), whole=True)
 
 
 def _epochs(result: ExperimentResult) -> tuple[float, float]:
