@@ -122,7 +122,8 @@ def run(args: argparse.Namespace) -> int:
 
     folder = OutputFolder(args.out)
     try:
-        settings, jobs = _settings(args), _jobs(args)
+        settings = _settings(args)
+        jobs = _jobs(args.jobs, settings)
         folder.prepare(settings.experiments)
     except ValueError as error:
         return _failed(str(error))
@@ -194,11 +195,18 @@ def _settings(args: argparse.Namespace) -> Settings:
     return Settings(**(QUICK if args.quick else {}) | given)
 
 
-def _jobs(args: argparse.Namespace) -> int:
-    jobs: int = cores() if args.jobs is None else args.jobs
-    if jobs < 1:
-        raise ValueError(f"--jobs is {jobs}, expected at least 1")
-    return jobs
+def _jobs(given: int | None, settings: Settings) -> int:
+    """Return how many experiments run at a time: by default as many as there are processors and memory for."""
+    if given is None:
+        jobs = cores()
+        with suppress(ValueError):
+            settings.check_memory(jobs)
+            return jobs
+        return 1
+    if given < 1:
+        raise ValueError(f"--jobs is {given}, expected at least 1")
+    settings.check_memory(given)
+    return given
 
 
 def _show(study: Study, folder: OutputFolder) -> None:
