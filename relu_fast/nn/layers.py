@@ -243,6 +243,19 @@ class Dense(Layer):
         """What the last forward pass keeps for the backward pass, beside its input and output."""
         return None if self._kept is None else self._kept.last
 
+    def set_activation(
+        self, activation: str | None, *, save: str | None = None, **activation_params: Any
+    ) -> None:
+        """Take another activation, with the same weights and biases; parameters and errors as for a new layer.
+
+        If it fails the layer stays as it was.
+        """
+        save = checked_save(activation, self.units, activation_params, save)
+        self.save, self.activation, self.activation_params = save, activation, activation_params
+        self._kept = None
+        if self._views is not None:
+            self.bind(list(self._views[:2]), list(self._views[2:]))
+
     def output_units(self, features: int) -> int:
         """Return `units`."""
         return self.units
