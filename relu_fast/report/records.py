@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class GradientReport:
     """The gradients with respect to one layer's pre-activations, counted over a window.
 
@@ -70,7 +70,7 @@ class GradientReport:
         return int(self.nonzero.sum()) / seen if seen else None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class BoundsReport:
     """Bounds of one layer's pre-activations, for the weights with which the window ended.
 
@@ -91,7 +91,7 @@ class BoundsReport:
         return _known(self.columns, "upper")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class WeightsReport:
     """What is known of the weights of one layer at the end of a window. None is what is not known.
 
@@ -156,7 +156,7 @@ class WeightsReport:
         return self.columns["moments_zero"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class LayerReport:
     """One layer in one phase: the state of every unit and the counts it was read from.
 
@@ -395,7 +395,7 @@ class LayerReport:
         return verdicts.evidence(self, unit, gate=self.gate, complete=self.complete, upper=self.upper)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class PhaseReport:
     """One phase of a window ("train", "validation", ...): what it saw and whether that was everything.
 
@@ -425,7 +425,7 @@ class PhaseReport:
         return min(counts), max(counts)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Snapshot:
     """One window of observation, an epoch for instance.
 
