@@ -139,7 +139,7 @@ class Drop:
             _set(self, scale=1.0 / (1.0 - self.rate))
 
 
-Stage: TypeAlias = "Affine | Activate | Scale | Drop"
+Stage: TypeAlias = Affine | Activate | Scale | Drop
 """One of the steps."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,10 @@ class Sequential:
     def averages(self) -> np.ndarray:
         """All moving averages as one vector (m,), of which those of BatchNorm are views; training moves them."""
         return self._built().averages
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all parameters and averages by name, "dense_1/kernel" and so on: views, in their order."""
+        return self._built().arrays(self.layers)
 
     def views(self, vector: np.ndarray) -> list[list[np.ndarray]]:
         """Cut a vector like `parameters` (n,) into the arrays of each layer: kernel and bias of Dense, for instance."""
@@ -311,6 +316,18 @@ class Sequential:
             callbacks=callbacks,
             progress=progress,
         )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write weights and architecture to an .npz file, atomically; see `relu_fast.nn.save_weights`."""
+        from .files import save_weights
+
+        save_weights(self, path)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Take the weights of a file that fits; see `relu_fast.nn.load_weights`."""
+        from .files import load_weights
+
+        load_weights(self, path)
 
     @contextmanager
     def trained_by(self, optimizer: Optimizer) -> Iterator[None]:

@@ -160,10 +160,11 @@ def test_steps_are_counted_over_all_epochs():
         def on_step_end(self, model, step):
             calls.append(("other", step))
 
-    network().fit(
-        X, Y, epochs=2, batch_size=16, optimizer="sgd", callbacks=[Steps(), EndOnly(), nn.Callback()]
-    )
-    assert calls == [(name, step) for step in range(1, 7) for name in ("begin", "end", "other")]
+    patched = nn.Callback()
+    patched.on_step_end = lambda model, step: calls.append(("patched", step))
+    callbacks = [Steps(), EndOnly(), nn.Callback(), patched]
+    network().fit(X, Y, epochs=2, batch_size=16, optimizer="sgd", callbacks=callbacks)
+    assert calls == [(name, step) for step in range(1, 7) for name in ("begin", "end", "other", "patched")]
 
 
 @pytest.mark.parametrize("clip_norm", [1e-3, 0.2, 1e6])
