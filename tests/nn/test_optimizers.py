@@ -384,9 +384,7 @@ def test_an_optimizer_that_does_not_tell_has_no_last_change():
     assert (optimizer.last_change, optimizer.longest_change, optimizer.first_moment) == (None, None, None)
 
 
-@pytest.mark.parametrize(
-    ("beta_1", "beta_2"), [(0.9, 0.999), (0.0, 0.999), (0.9, 0.9), (0.3, 0.5), (0.99, 0.9999)]
-)
+@pytest.mark.parametrize(("beta_1", "beta_2"), [(0.9, 0.999), (0.0, 0.999), (0.9, 0.9), (0.99, 0.9999)])
 def test_no_step_of_adam_is_longer_than_it_says(beta_1, beta_2):
     def longest(gradients):
         optimizer = nn.Adam(beta_1=beta_1, beta_2=beta_2, learning_rate=0.5)
