@@ -3,6 +3,7 @@
 ``rf.relu``, ``rf.elu``, ...     activations for NumPy arrays; ``rf.ufuncs`` has every raw ufunc and backward
 ``rf.fused``                   bias, activation and per-unit counts in one pass; ``rf.UnitStats``, ``rf.count_active``
 ``rf.DeadUnitMonitor``         which units are dead, and how sure that is
+``rf.bounds``                  which units are dead for every input of a box, proven by interval arithmetic
 ``rf.nn``                      a small training layer in NumPy
 ``rf.isa``                     the instruction sets of this machine
 ``rf.set_num_threads(2)``      how many threads share large arrays; ``rf.get_num_threads()``
@@ -16,7 +17,7 @@ if find_spec("relu_fast._core") is None:
         "folder, or install it here with pip install -e ."
     )
 
-from . import fused, isa, nn, ufuncs
+from . import bounds, fused, isa, nn, ufuncs
 from .activations import ACTIVATIONS, Activation
 from .composed import crelu, crelu_backward, rrelu, rrelu_backward
 from .functional import (
@@ -77,6 +78,7 @@ __all__ = [
     "DeadUnitMonitor",
     "GradStats",
     "UnitStats",
+    "bounds",
     "celu",
     "celu_backward",
     "count_active",

@@ -13,9 +13,12 @@ from . import __version__
 
 __all__ = ["main"]
 
-# Each module has add_arguments(parser) and run(args), which returns the exit code.
+# Each module has add_arguments(parser) and run(args), which returns the exit code. A name may have two words.
 COMMANDS = {
     "lab": ("relu_fast.lab.command", "train the classic dying-ReLU networks and say which units died"),
+    "lab born-dead": ("relu_fast.lab.born_dead", "how often a network is constant before it was trained"),
+    "lab collapse": ("relu_fast.lab.collapse", "how often a deep, narrow network learns a constant"),
+    "check": ("relu_fast.check", "say which units of a saved network are dead on given data"),
     "bench": ("relu_fast.bench", "measure the kernels against the NumPy idioms"),
     "accuracy": ("relu_fast.accuracy", "compare every result with the exact one, for all inputs"),
     "info": ("relu_fast.info", "show version, instruction sets, threads, dtypes, extras"),
@@ -84,7 +87,10 @@ def _run(argv: Sequence[str] | None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for name, (module, summary) in COMMANDS.items():
         commands.add_parser(name, module=module, help=summary)
-    args = parser.parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if " ".join(words[:2]) in COMMANDS:
+        words[:2] = [" ".join(words[:2])]
+    args = parser.parse_args(words)
     code: int = args.run(args)
     return code
 

@@ -29,9 +29,11 @@ class LayerSpec:
         Parameters of the activation, defaults filled in.
     learned : tuple of str
         Names of the parameters that may change from call to call: those without a default, as prelu's weight.
-    gate : float, ndarray (units,) or None
-        At or below it the output is constant and the gradient zero; None if there is no such point. An array,
-        NaN where there is none, if units differ.
+    gate, ceiling : float, ndarray (units,) or None
+        At or below the gate the output is constant and the gradient zero, at or above the ceiling the gradient
+        is; None if there is no such point. An array, NaN where there is none, if units differ.
+
+    Arrays are read-only: records of the layer share them.
     """
 
     name: str
@@ -40,6 +42,7 @@ class LayerSpec:
     params: Mapping[str, Any] = field(default_factory=dict)
     learned: tuple[str, ...] = ()
     gate: float | NDArray[np.float64] | None = None
+    ceiling: float | NDArray[np.float64] | None = None
 
     def __str__(self) -> str:
         # An array is shown in one line, too.
@@ -82,11 +85,14 @@ def describe(name: str, units: int, activation: str, params: Mapping[str, Any]) 
             raise ValueError(
                 f"{activation} got shape {np.shape(value)} in the parameter {key!r}, expected a number or ({units},)"
             )
-    gate = row.gate_for(**given)
+    gate, ceiling = row.gate_for(**given), row.ceiling_for(**given)
     learned = tuple(key for key, default in row.params.items() if default is None)
     # What is learned may diverge to NaN, and that is worth observing.
     check_numbers(activation, given, may_be_nan=learned)
-    return LayerSpec(checked_name(name), units, activation, {**row.params, **given}, learned, gate)
+    for array in (*given.values(), gate, ceiling):
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
+    return LayerSpec(checked_name(name), units, activation, {**row.params, **given}, learned, gate, ceiling)
 
 
 def check_numbers(activation: str, params: Mapping[str, Any], *, may_be_nan: Container[str] = ()) -> None:

@@ -9,6 +9,8 @@ state        exact meaning                                     evidence
 ============ ================================================= ===========================================
 not_observed nothing was seen                                  none; never to be shown as "0 dead"
 non_finite   some z was NaN or infinite                        how many
+proven       upper bound of z over a stated box of inputs      the bound
+             <= gate: dead for every input in the box
 dead         max z <= gate over a declared complete pass of    examples; largest z, how far below the gate
              the data: frozen weights, evaluation mode
 unfired      fired 0 times in what was seen                    examples; 95 % bound of the firing rate
@@ -16,12 +18,37 @@ always_on    fired every time (a rectifier is linear there)    examples
 alive        the rest                                          firing rate
 ============ ================================================= ===========================================
 
-While weights move (a training epoch) a unit can at most be ``unfired``; without a gate it is never ``dead``.
+While weights move (a training epoch) a unit can at most be ``unfired``, or ``proven`` by bounds; without a gate
+it is never ``dead``.
+
+Flags are independent of the state, and of each other. ``y`` is the output; a *ceiling* is a point at or above
+which the gradient is zero.
+
+============ ================================================= ===========================================
+flag         exact meaning                                     evidence
+============ ================================================= ===========================================
+dormant      mean abs(y) <= tau times the mean of that over    the score, their quotient
+             the layer's units, tau = 0.1 (Sokar et al. 2023,
+             2302.12902)
+starved      fires, but of the window's gradients none that    how many gradients were seen
+             reached it was other than 0
+saturated    every z is a number, and min z >= ceiling         smallest z
+permanent    proven or dead, and nothing can move it: no       each of these conditions
+             trainable parameter upstream, the window's
+             gradients zero, no weight decay, first moments
+             of its weights and bias zero
+============ ================================================= ===========================================
+
+A flag is None, never False, where it has no answer: ``dormant`` where the outputs were not summed, some z was not
+finite, or the whole layer is 0, which leaves nothing to compare with; ``starved`` without gradients of the window;
+``saturated`` where the smallest z was not collected or the activation has no ceiling; ``permanent`` where a
+condition that decides is not known.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Protocol, TypeAlias
@@ -30,12 +57,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    *("STATES", "Counts", "Evidence", "Gate"),
-    *("below_gate", "evidence", "firing_rate", "gates", "rate_bound", "state_codes", "unit_states"),
+    *("DORMANT_TAU", "FLAGS", "STATES", "Counts", "Evidence", "Flags", "Gate"),
+    *("below_gate", "dormancy", "dormant", "evidence", "firing_rate", "gates", "permanent", "rate_bound"),
+    *("saturated", "starved", "state_codes", "unit_states"),
 ]
 
-STATES = ("not_observed", "non_finite", "dead", "unfired", "always_on", "alive")
+STATES = ("not_observed", "non_finite", "proven", "dead", "unfired", "always_on", "alive")
 """Every state, the strongest claim on a unit first: the order in which they are tried."""
+
+FLAGS = ("dormant", "starved", "saturated", "permanent")
+"""Every flag."""
+
+DORMANT_TAU = 0.1
+"""A unit is dormant up to this share of its layer's mean output."""
 
 
 class Counts(Protocol):
@@ -56,13 +90,18 @@ class Counts(Protocol):
 Gate: TypeAlias = "float | NDArray[np.float64] | None"
 """Where output and gradient become zero: for all units, for each (NaN: nowhere), or None: nowhere."""
 
+Flags: TypeAlias = "Mapping[str, NDArray[np.bool_] | None]"
+"""Each flag of every unit, (units,), or None where it has no answer."""
+
 
 def gates(gate: Gate, units: int) -> NDArray[np.float64]:
     """Write out a gate as one number a unit, (units,), NaN for a unit without one."""
     return np.broadcast_to(np.float64(np.nan if gate is None else gate), (units,))
 
 
-def state_codes(counts: Counts, *, gate: Gate, complete: bool) -> NDArray[np.uint8]:
+def state_codes(
+    counts: Counts, *, gate: Gate, complete: bool, upper: ArrayLike | None = None
+) -> NDArray[np.uint8]:
     """Find the state of every unit, as an index into `STATES`.
 
     Parameters
@@ -75,6 +114,9 @@ def state_codes(counts: Counts, *, gate: Gate, complete: bool) -> NDArray[np.uin
     complete : bool
         Whether the statistics are those of a declared complete pass: frozen weights, evaluation mode, all
         data.
+    upper : array_like of float64 (units,), optional
+        Upper bounds of z over a stated box of inputs, for the weights of this moment. What is not finite is no
+        bound.
 
     Returns
     -------
@@ -92,10 +134,14 @@ def state_codes(counts: Counts, *, gate: Gate, complete: bool) -> NDArray[np.uin
     # with the gate rounded to float32: float64(max) <= gate gets that wrong where the gate is no float32
     # number.
     silent = np.asarray(counts.active) == 0
+    own_gates = gates(gate, len(silent))
+    bound = np.full(silent.shape, np.inf) if upper is None else np.asarray(upper, dtype=np.float64)
     holds = {
         "not_observed": np.asarray(counts.seen) == 0,
         "non_finite": np.asarray(counts.nonfinite) > 0,
-        "dead": silent & ~np.isnan(gates(gate, len(silent))) & complete,
+        # A comparison with NaN, no gate or no bound, is False.
+        "proven": np.isfinite(bound) & (bound <= own_gates),
+        "dead": silent & ~np.isnan(own_gates) & complete,
         "unfired": silent,
         "always_on": np.asarray(counts.active) == np.asarray(counts.seen),
         "alive": np.ones_like(silent),
@@ -104,9 +150,11 @@ def state_codes(counts: Counts, *, gate: Gate, complete: bool) -> NDArray[np.uin
     return first.astype(np.uint8)
 
 
-def unit_states(counts: Counts, *, gate: Gate, complete: bool) -> NDArray[np.str_]:
+def unit_states(
+    counts: Counts, *, gate: Gate, complete: bool, upper: ArrayLike | None = None
+) -> NDArray[np.str_]:
     """Find the state of every unit by name, (units,); parameters and errors as in `state_codes`."""
-    return np.array(STATES)[state_codes(counts, gate=gate, complete=complete)]
+    return np.array(STATES)[state_codes(counts, gate=gate, complete=complete, upper=upper)]
 
 
 def firing_rate(counts: Counts) -> NDArray[np.float64]:
@@ -175,6 +223,8 @@ class Evidence:
         For a dead or unfired unit: 95 % bound of its firing rate on independent examples, see `rate_bound`.
     complete : bool
         Whether the statistics are those of a declared complete pass.
+    upper : float or None
+        Upper bound of z over a stated box of inputs.
     """
 
     unit: int
@@ -189,9 +239,12 @@ class Evidence:
     firing_rate: float | None
     rate_bound: float | None
     complete: bool
+    upper: float | None = None
 
 
-def evidence(counts: Counts, unit: int, *, gate: Gate, complete: bool) -> Evidence:
+def evidence(
+    counts: Counts, unit: int, *, gate: Gate, complete: bool, upper: NDArray[np.float64] | None = None
+) -> Evidence:
     """Collect the evidence for one unit's state.
 
     Raises
@@ -210,7 +263,9 @@ def evidence(counts: Counts, unit: int, *, gate: Gate, complete: bool) -> Eviden
     one = SimpleNamespace(**{name: None if a is None else a[unit : unit + 1] for name, a in own.items()})
     own_gate = float(gates(gate, units)[unit])
     gate = None if math.isnan(own_gate) else own_gate
-    state = str(unit_states(one, gate=gate, complete=complete)[0])
+    bound = None if upper is None or not math.isfinite(upper[unit]) else float(upper[unit])
+    own_bound = None if bound is None else [bound]
+    state = str(unit_states(one, gate=gate, complete=complete, upper=own_bound)[0])
     seen, active, examples = int(one.seen[0]), int(one.active[0]), int(one.examples[0])
     largest = None if one.max is None or one.max[0] == -np.inf else float(one.max[0])
     return Evidence(
@@ -226,4 +281,145 @@ def evidence(counts: Counts, unit: int, *, gate: Gate, complete: bool) -> Eviden
         firing_rate=active / seen if seen else None,
         rate_bound=float(rate_bound(examples)) if state in ("dead", "unfired") else None,
         complete=complete,
+        upper=bound,
     )
+
+
+def dormancy(sum_abs: ArrayLike | None, seen: ArrayLike, nonfinite: ArrayLike) -> NDArray[np.float64] | None:
+    """Score every unit: its mean abs(y) over the mean of these means in its layer (Sokar et al. 2302.12902).
+
+    Parameters
+    ----------
+    sum_abs : array_like of float64 (units,), or None
+        Sum of abs(y) over all outputs seen; None if it was not collected.
+    seen, nonfinite : array_like of int (units,)
+        Elements, and those of them that were NaN or infinite.
+
+    Returns
+    -------
+    ndarray of float64, (units,), or None
+        1 is the average unit. None where no score is defined: nothing was summed or seen, some z was not finite,
+        or every output of the layer was 0.
+    """
+    seen = np.asarray(seen)
+    if sum_abs is None or not seen.size or not seen.all() or np.any(nonfinite):
+        return None
+    mean = np.asarray(sum_abs, dtype=np.float64) / seen
+    # First by the largest: the sum of the means may overflow.
+    largest = mean.max()
+    if not 0.0 < largest < np.inf:
+        return None
+    mean /= largest
+    scores: NDArray[np.float64] = mean / mean.mean()
+    return scores
+
+
+def dormant(scores: NDArray[np.float64] | None, *, tau: float = DORMANT_TAU) -> NDArray[np.bool_] | None:
+    """Flag the units with a score (see `dormancy`) of at most `tau`; None without scores."""
+    return None if scores is None else scores <= tau
+
+
+def starved(
+    active: ArrayLike,
+    *,
+    seen: ArrayLike,
+    gradients_seen: ArrayLike | None,
+    gradients_nonzero: ArrayLike | None,
+) -> NDArray[np.bool_] | None:
+    """Flag the units that fire but got no gradient other than 0.
+
+    Parameters
+    ----------
+    active, seen : array_like of int (units,)
+        How often each unit fired, of how many elements.
+    gradients_seen, gradients_nonzero : array_like of int (units,), or None
+        Gradients with respect to z in the window, and those of them that were not 0 (NaN counts among these).
+
+    Returns
+    -------
+    ndarray of bool, (units,), or None
+        None if nothing was seen or there were no gradients.
+    """
+    if gradients_seen is None or gradients_nonzero is None or not np.size(seen):
+        return None
+    if not (np.all(seen) and np.all(gradients_seen)):
+        return None
+    found: NDArray[np.bool_] = (np.asarray(active) > 0) & (np.asarray(gradients_nonzero) == 0)
+    return found
+
+
+def saturated(
+    smallest: ArrayLike | None, ceiling: Gate, *, seen: ArrayLike, nonfinite: ArrayLike
+) -> NDArray[np.bool_] | None:
+    """Flag the units whose every z was at or above the ceiling: no gradient gets through.
+
+    Parameters
+    ----------
+    smallest : array_like of float64 (units,), or None
+        Smallest z, NaN ignored; None if it was not collected.
+    ceiling : float, ndarray (units,) or None
+        At or above it the gradient is zero; None, or NaN for one unit, if there is no such point.
+    seen, nonfinite : array_like of int (units,)
+        Elements, and those of them that were NaN or infinite: what is no number is not above the ceiling.
+
+    Returns
+    -------
+    ndarray of bool, (units,), or None
+        None if there is no ceiling, nothing was seen, or the smallest z is not known.
+    """
+    seen = np.asarray(seen)
+    if smallest is None or ceiling is None or not seen.size or not seen.all():
+        return None
+    above = np.asarray(smallest, dtype=np.float64) >= gates(ceiling, len(seen))
+    found: NDArray[np.bool_] = above & (np.asarray(nonfinite) == 0)
+    return found
+
+
+def permanent(
+    codes: NDArray[np.uint8],
+    *,
+    gate: Gate,
+    trainable_upstream: bool | None,
+    gradients_nonzero: ArrayLike | None,
+    weight_decay: float | None,
+    moments_zero: ArrayLike | None,
+) -> NDArray[np.bool_] | None:
+    """Flag the units that are dead and that nothing can move.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8 (units,)
+        States, see `state_codes`.
+    gate : float, ndarray (units,) or None
+        As in `state_codes`.
+    trainable_upstream : bool or None
+        Whether anything that training moves stands before the unit's own weights, or moves it otherwise. None
+        here and below: not known.
+    gradients_nonzero : array_like of int (units,), or None
+        How many gradients with respect to z were not 0 in the window.
+    weight_decay : float or None
+    moments_zero : array_like of bool (units,), or None
+        Whether the optimizer's first moments (momentum) of the unit's weights and bias are all zero.
+
+    Returns
+    -------
+    ndarray of bool, (units,), or None
+        None unless every unit is decided: one condition that fails decides, whatever is not known.
+    """
+    state = np.array(STATES)[codes]
+    gateless = np.isnan(gates(gate, len(codes)))
+    dead = np.isin(state, ("proven", "dead"))
+    # An unfired unit may be dead, and so may one that was not seen.
+    may_be_dead = dead | (np.isin(state, ("not_observed", "unfired")) & ~gateless)
+    conditions: list[tuple[Any, Any]] = [(dead, may_be_dead)]
+    for holds in (
+        None if trainable_upstream is None else not trainable_upstream,
+        None if gradients_nonzero is None else np.asarray(gradients_nonzero) == 0,
+        None if weight_decay is None else weight_decay == 0.0,
+        moments_zero,
+    ):
+        conditions.append((False, True) if holds is None else (holds, holds))
+    shape = codes.shape
+    certain = np.logical_and.reduce([np.broadcast_to(holds, shape) for holds, _ in conditions])
+    possible = np.logical_and.reduce([np.broadcast_to(may, shape) for _, may in conditions])
+    return certain if bool((certain == possible).all()) else None

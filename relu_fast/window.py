@@ -7,18 +7,103 @@ keep it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .layer_spec import LayerSpec
-from .report import GradientReport, LayerReport, PhaseReport
+from .report import BoundsReport, GradientReport, LayerReport, PhaseReport, Snapshot
+from .report.columns import Columns
 from .stats import GradStats, UnitStats
 from .verdicts import state_codes
+from .weights import WeightsRecord
 
-__all__ = ["Phase", "best_founded", "gradient_report", "layer_report"]
+__all__ = ["Phase", "Window"]
+
+
+class Window:
+    """All that was observed since the last snapshot.
+
+    Attributes
+    ----------
+    phases : dict of str to Phase
+    gradients : dict of str to GradStats
+    bounds : dict of str to (BoundsReport, int)
+        With the mark of the moment, see `trained`.
+    weights : dict of str to WeightsRecord
+    """
+
+    def __init__(self) -> None:
+        self.phases: dict[str, Phase] = {}
+        self.gradients: dict[str, GradStats] = {}
+        self.bounds: dict[str, tuple[BoundsReport, int]] = {}
+        self.weights: dict[str, WeightsRecord] = {}
+
+    @property
+    def trained(self) -> int:
+        """How much was seen of training: the same number says that weights did not move since."""
+        seen = [stats.seen for stats in self.gradients.values()]
+        if "train" in self.phases:
+            seen += [stats.seen for stats in self.phases["train"].stats.values()]
+        return sum(int(elements.sum()) for elements in seen)
+
+    @property
+    def touched(self) -> bool:
+        """Whether there is anything to report on."""
+        return (
+            any(phase.touched for phase in self.phases.values())
+            or any(stats.seen.any() for stats in self.gradients.values())
+            or bool(self.bounds)
+        )
+
+    def weights_of(self, name: str, units: int) -> WeightsRecord:
+        """Return the record of a layer's weights, a new one if there is none."""
+        if name not in self.weights:
+            self.weights[name] = WeightsRecord(units)
+        return self.weights[name]
+
+    def clear(self) -> None:
+        """Begin a new window."""
+        for phase in self.phases.values():
+            phase.restart("observed")
+        for stats in self.gradients.values():
+            stats.reset()
+        for record in self.weights.values():
+            record.forget()
+        self.bounds.clear()
+
+    def snapshot(
+        self, specs: Mapping[str, LayerSpec], step: int | None, *, initial: bool = False
+    ) -> Snapshot:
+        """Record the window as it stands, in copies."""
+        trained = self.trained
+        gradients = {name: gradient_report(stats) for name, stats in self.gradients.items()}
+        bounds = {name: report for name, (report, at) in self.bounds.items() if at == trained}
+        phases = [phase.report(gradients, bounds) for phase in self.phases.values() if phase.touched]
+        best = best_founded(specs, phases)
+        unseen = {
+            name: layer_report(spec, gradient=gradients.get(name), bounds=bounds.get(name))
+            for name, spec in specs.items()
+            if name not in best
+        }
+        # Which predecessors are dead had to be known first.
+        weights = {
+            name: record.report(best.get(record.predecessor or ""), at=trained)
+            for name, record in self.weights.items()
+        }
+
+        def completed(layers: Mapping[str, LayerReport]) -> dict[str, LayerReport]:
+            return {name: replace(layer, weights=weights.get(name)) for name, layer in layers.items()}
+
+        phases = [replace(phase, layers=completed(phase.layers)) for phase in phases]
+        best = best_founded(specs, phases) | completed(unseen)
+        return Snapshot(
+            step=step,
+            phases={phase.name: phase for phase in phases},
+            layers={name: best[name] for name in specs},
+            initial=initial,
+        )
 
 
 @dataclass
@@ -68,8 +153,10 @@ class Phase:
         """Whether anything was seen or a pass was declared in the window."""
         return self.status != "observed" or any(self._seen().values())
 
-    def report(self, gradients: Mapping[str, GradStats]) -> PhaseReport:
-        """Record the phase as it stands, in copies.
+    def report(
+        self, gradients: Mapping[str, GradientReport | None], bounds: Mapping[str, BoundsReport]
+    ) -> PhaseReport:
+        """Record the phase as it stands, in copies, with what was seen of its layers beside it.
 
         If more was seen after a complete pass the phase is only "observed": the two cannot be told apart.
         """
@@ -81,7 +168,8 @@ class Phase:
                 stats,
                 phase=self.name,
                 complete=status == "complete",
-                gradient=gradient_report(gradients.get(name)),
+                gradient=gradients.get(name),
+                bounds=bounds.get(name),
             )
             for name, stats in self.stats.items()
         }
@@ -100,23 +188,33 @@ def layer_report(
     phase: str | None = None,
     complete: bool = False,
     gradient: GradientReport | None = None,
+    bounds: BoundsReport | None = None,
 ) -> LayerReport:
     """Record one layer, in copies; without statistics as a layer that was not observed."""
     stats = UnitStats(spec.units) if stats is None else stats
+    upper = None if bounds is None else bounds.upper
     return LayerReport(
         name=spec.name,
         activation=spec.activation,
-        params=dict(spec.params),
-        gate=_frozen(spec.gate) if isinstance(spec.gate, np.ndarray) else spec.gate,
+        params=spec.params,
+        gate=spec.gate,
+        ceiling=spec.ceiling,
+        learned=bool(spec.learned),
         phase=phase,
         complete=complete,
-        codes=_frozen(state_codes(stats, gate=spec.gate, complete=complete)),
-        seen=_frozen(stats.seen),
-        examples=_frozen(stats.examples),
-        active=_frozen(stats.active),
-        nonfinite=_frozen(stats.nonfinite),
-        max=_frozen(stats.max),
+        columns=Columns(
+            spec.units,
+            codes=state_codes(stats, gate=spec.gate, complete=complete, upper=upper),
+            seen=stats.seen,
+            examples=stats.examples,
+            active=stats.active,
+            nonfinite=stats.nonfinite,
+            max=stats.max,
+            min=stats.min,
+            sum_abs=_to_single_digits(stats.sum_abs),
+        ),
         gradient=gradient,
+        bounds=bounds,
     )
 
 
@@ -125,7 +223,7 @@ def gradient_report(stats: GradStats | None) -> GradientReport | None:
     if stats is None or not stats.seen.any():
         return None
     return GradientReport(
-        seen=_frozen(stats.seen), nonzero=_frozen(stats.nonzero), nonfinite=_frozen(stats.nonfinite)
+        Columns(stats.units, seen=stats.seen, nonzero=stats.nonzero, nonfinite=stats.nonfinite)
     )
 
 
@@ -149,10 +247,8 @@ def best_founded(names: Iterable[str], phases: Iterable[PhaseReport]) -> dict[st
     return found
 
 
-def _frozen(values: NDArray[Any]) -> NDArray[Any]:
-    """Copy, read-only; one value for all units takes the room of one: non-finite counts are mostly 0."""
-    if values.size and (values == values[0]).all():
-        return np.broadcast_to(values[0], values.shape)
-    copy: NDArray[Any] = values.copy()
-    copy.flags.writeable = False
-    return copy
+def _to_single_digits(sums: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """Round sums to float32, where they fit: they are sums of rounded numbers, and take half the room so."""
+    if sums is None or (sums > np.finfo(np.float32).max).any():
+        return sums
+    return sums.astype(np.float32).astype(np.float64)

@@ -1,7 +1,5 @@
 """Experiments of the lab that take a blink, and what they give."""
 
-import numpy as np
-
 from relu_fast import nn
 from relu_fast.lab.experiments import Experiment
 from relu_fast.lab.runner import run_experiment
@@ -45,8 +43,7 @@ EXPLODING = Experiment(
 
 
 def result_of(experiment, folder, settings=SMALL):
-    with np.errstate(all="ignore"):
-        return run_experiment(experiment, settings, events=folder / experiment.name)
+    return run_experiment(experiment, settings, events=folder / experiment.name)
 
 
 def study_of(*results, settings=SMALL, **changes):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from ..report.study import Study
     from .output import OutputFolder
+    from .study import Stop
 
 __all__ = ["add_arguments", "run"]
 
@@ -35,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "\n".join(
         [
             "experiments:",
-            *(f"  {name:<12} {row.question}" for name, row in EXPERIMENTS.items()),
+            *_listed(),
             "\ntargets, for x = (x1, x2, x3, x4):",
             *(f"  {name:<12} {target.meaning}" for name, target in TARGETS.items()),
         ]
@@ -65,8 +69,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for report.html, summary.json and tensorboard/, where events of experiments that this "
         "run does not finish stay (default: %(default)s)",
     )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="experiments that run at a time, each in a process with one thread; no number depends on it "
+        f"(default: one for each processor, here {cores()})",
+    )
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="show it live: start TensorBoard on this machine's loopback address, which ends with the command "
+        "(at a terminal: when you press Ctrl-C)",
+    )
+    parser.add_argument("--list", action="store_true", help="show the experiments and end")
     quick = " ".join(f"--{name} {value}" for name, value in QUICK.items())
     parser.add_argument("--quick", action="store_true", help=f"seconds only: {quick}, where not given")
+
+
+def _listed() -> list[str]:
+    """Write the table of experiments, a line each."""
+    width = max(map(len, EXPERIMENTS))
+    return [f"  {name:<{width}}  {row.question}" for name, row in EXPERIMENTS.items()]
+
+
+def cores() -> int:
+    """Count the processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def run(args: argparse.Namespace) -> int:
@@ -79,22 +109,43 @@ def run(args: argparse.Namespace) -> int:
         anything is trained; 130 after Ctrl-C. Whatever stops the training, the experiments that were finished
         are written.
     """
+    if args.list:
+        print("\n".join(line.strip() for line in _listed()))
+        return 0
     if missing("lab"):
         print("relu-fast lab needs the extra: pip install 'relu_fast[lab]'", file=sys.stderr)
         return 2
     # What needs the extra is imported from here on.
     from .output import OutputFolder
+    from .server import ServerError, tensorboard
     from .study import run_study
 
     folder = OutputFolder(args.out)
     try:
         settings = _settings(args)
+        jobs = _jobs(args.jobs, settings)
         folder.prepare(settings.experiments)
     except ValueError as error:
         return _failed(str(error))
     except OSError as error:
         return _failed(_unwritable(folder, error))
-    study, stopped = run_study(settings, folder, sys.stderr)
+    try:
+        with tensorboard(folder.events) if args.tensorboard else nullcontext() as address:
+            if address is not None:
+                print(f"TensorBoard: {address}", file=sys.stderr, flush=True)
+            study, stopped = run_study(settings, folder, sys.stderr, jobs=jobs)
+            code = _finish(study, stopped, folder)
+            if address is not None and code != 130 and sys.stderr.isatty():
+                _wait_for_ctrl_c(f"TensorBoard: {address}, until you press Ctrl-C")
+            return code
+    except ServerError as error:
+        return _failed(str(error), code=1)
+
+
+def _finish(study: Study, stopped: Stop | None, folder: OutputFolder) -> int:
+    """Write the files, show what came out, say what stopped it; returns the exit code."""
+    from .workers import WorkerError
+
     if study.results:
         try:
             folder.write(study)
@@ -112,8 +163,17 @@ def run(args: argparse.Namespace) -> int:
     if isinstance(stopped, OSError):
         return _failed(f"{_unwritable(folder, stopped)}; {kept}", code=1)
     if isinstance(stopped, MemoryError):
-        return _failed(f"--samples {settings.samples} do not fit into memory; {kept}", code=1)
+        return _failed(f"--samples {study.settings['samples']} do not fit into memory; {kept}", code=1)
+    if isinstance(stopped, WorkerError):
+        return _failed(f"{stopped}; {kept}", code=1)
     return _failed(f"interrupted; {kept}", code=130)
+
+
+def _wait_for_ctrl_c(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
 
 
 def _folder(word: str) -> Path:
@@ -135,13 +195,25 @@ def _settings(args: argparse.Namespace) -> Settings:
     return Settings(**(QUICK if args.quick else {}) | given)
 
 
-def _show(study: Study, folder: OutputFolder) -> None:
-    """Print the table, what came out in words, and where the files are."""
-    from .terminal import print_findings, print_table
+def _jobs(given: int | None, settings: Settings) -> int:
+    """Return how many experiments run at a time: by default as many as there are processors and memory for."""
+    if given is None:
+        jobs = cores()
+        with suppress(ValueError):
+            settings.check_memory(jobs)
+            return jobs
+        return 1
+    if given < 1:
+        raise ValueError(f"--jobs is {given}, expected at least 1")
+    settings.check_memory(given)
+    return given
 
-    print_table(study.rows, sys.stdout)
-    print()
-    print_findings(study.results, sys.stdout)
+
+def _show(study: Study, folder: OutputFolder) -> None:
+    """Print the table with the answers, and where the files are."""
+    from .terminal import print_table
+
+    print_table(study, sys.stdout)
     print(f"\n{folder.report}\n{folder.summary}\n{folder.events}/  (tensorboard --logdir {folder.events})")
     older = folder.older_events(study)
     if older:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BYTES_PER_ROW", "FEATURES", "TARGETS", "TRAINING_SHARE", "Data", "Target", "make_data"]
+__all__ = ["BYTES_PER_ROW", "FEATURES", "RANGE", "TARGETS", "TRAINING_SHARE", "Data", "Target", "make_data"]
 
 FEATURES = 4
+RANGE = -1.0, 0.0
 TRAINING_SHARE = 0.7
 BYTES_PER_ROW = 112
 """What `make_data` takes at its peak, with the target that takes most."""

@@ -76,9 +76,8 @@ class OutputFolder:
             If a file cannot be written.
         """
         with uninterrupted():
-            summary, report = study.to_json() + "\n", render(study)
-            write_atomically(self.summary, summary)
-            write_atomically(self.report, report)
+            write_atomically(self.summary, study.to_json() + "\n")
+            write_atomically(self.report, render(study))
 
     def older_events(self, study: Study) -> list[str]:
         """List the experiments with events that are not from this study but from an earlier run."""

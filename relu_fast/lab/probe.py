@@ -14,18 +14,20 @@ from numpy.typing import NDArray
 from .. import fused, nn
 from ..report.study import Histogram, LayerEpoch
 
-__all__ = ["MAX_BINS", "PROBE_ROWS", "histogram", "layer_epoch", "layer_tensors"]
+__all__ = ["MAX_BINS", "PROBE_ROWS", "histogram", "layer_epoch", "layer_tensors", "unwatched"]
 
 PROBE_ROWS = 1024
 """How many validation rows are looked at, at most: 65536 outputs of a layer with 64 units."""
 
-MAX_BINS = 128
+MAX_BINS = 64
 
 
 def layer_tensors(
     model: nn.Sequential, x: NDArray[np.floating], y: NDArray[np.floating], loss: str | nn.Loss
 ) -> dict[str, dict[str, NDArray[np.floating]]]:
     """Compute outputs and gradients of every layer that has an activation, in evaluation mode.
+
+    Weights are those of the dense layer that feeds the activation, its own or the last one before it.
 
     Parameters
     ----------
@@ -41,35 +43,42 @@ def layer_tensors(
     dict
         For each layer name: "outputs" (rows, units); "pre_activation_gradient" (rows, units), of the loss of
         the example, so that it does not depend on `rows`; "kernel_gradient" (features, units) and
-        "bias_gradient" (units,) of the mean loss of all rows.
+        "bias_gradient" (units,) of the mean loss of all rows; "kernel" (features, units).
     """
-    with _unwatched(model):
+    with unwatched(model):
         arrays = [x]
         for layer in model.layers:
             arrays.append(layer.forward(arrays[-1], training=False))
         _, g = nn.losses.get(loss).batch_value_and_gradient(arrays[-1], y)
         tensors: dict[str, dict[str, NDArray[np.floating]]] = {}
+        fed: dict[str, NDArray[np.floating]] = {}
         for i in reversed(range(len(model.layers))):
             layer, inputs, outputs = model.layers[i], arrays[i], arrays[i + 1]
-            if not isinstance(layer, nn.Dense) or layer.activation is None:
+            if layer.activation is not None:
+                fed = tensors[str(layer.name)] = {"outputs": outputs}
+            if not isinstance(layer, nn.Dense):
                 g = layer.backward(g, inputs, outputs)
+                if layer.activation is not None:
+                    fed["pre_activation_gradient"] = g * len(x)
                 continue
-            gz = fused.backward(g, layer.activation, y=outputs, **layer.activation_params)
+            if layer.activation is not None:
+                gz = fused.backward(g, layer.activation, y=outputs, **layer.activation_params)
+                fed["pre_activation_gradient"] = gz * len(x)
             g = layer.backward(g, inputs, outputs)
-            tensors[str(layer.name)] = {
-                "outputs": outputs,
-                "pre_activation_gradient": gz * len(x),
-                "kernel_gradient": layer.kernel_gradient.copy(),
-                "bias_gradient": layer.bias_gradient.copy(),
-            }
+            fed["kernel_gradient"] = layer.kernel_gradient.copy()
+            fed["bias_gradient"] = layer.bias_gradient.copy()
+            fed["kernel"] = layer.kernel.copy()
+            fed = {}
     return dict(reversed(list(tensors.items())))
 
 
 def layer_epoch(tensors: Mapping[str, NDArray[np.floating]]) -> LayerEpoch:
     """Make the record of one layer's tensors."""
     gradient = np.abs(tensors["pre_activation_gradient"])
+    parameters = [tensors[name].ravel() for name in ("kernel_gradient", "bias_gradient")]
     return LayerEpoch(
         mean_abs_gradient=float(gradient.mean(dtype=np.float64)),
+        gradient_norm=float(np.linalg.norm(np.concatenate(parameters, dtype=np.float64))),
         histograms={name: histogram(values) for name, values in tensors.items()},
     )
 
@@ -98,14 +107,13 @@ def histogram(values: NDArray[np.floating]) -> Histogram:
 
 
 @contextmanager
-def _unwatched(model: nn.Sequential) -> Iterator[None]:
+def unwatched(model: nn.Sequential) -> Iterator[None]:
     """Take the statistics off the layers for the time of the block: the probe is no part of any phase."""
-    dense = [layer for layer in model.layers if isinstance(layer, nn.Dense)]
-    kept = [(layer.stats, layer.grad_stats) for layer in dense]
+    kept = [(layer.stats, layer.grad_stats) for layer in model.layers]
     try:
-        for layer in dense:
+        for layer in model.layers:
             layer.stats = layer.grad_stats = None
         yield
     finally:
-        for layer, (stats, grad_stats) in zip(dense, kept, strict=True):
+        for layer, (stats, grad_stats) in zip(model.layers, kept, strict=True):
             layer.stats, layer.grad_stats = stats, grad_stats

@@ -40,7 +40,7 @@ class Settings:
     target: str = "random"
 
     def __post_init__(self) -> None:
-        experiments = named(self.experiments)
+        named(self.experiments)
         for name, least in (("epochs", 1), ("samples", MIN_SAMPLES), ("batch_size", 1), ("seed", 0)):
             value = getattr(self, name)
             if value < least:
@@ -49,15 +49,22 @@ class Settings:
             raise ValueError(f"--samples is {self.samples}, expected at most {MAX_SAMPLES}")
         if self.target not in TARGETS:
             raise ValueError(f"unknown target {self.target!r}; choose from {', '.join(TARGETS)}")
-        rows = self.samples * max(experiment.samples_factor for experiment in experiments)
-        lack = lack_of_memory(rows * BYTES_PER_ROW)
+        self.check_memory(1)
+
+    def check_memory(self, jobs: int) -> None:
+        """Check that the data of `jobs` experiments at a time fit into memory; ValueError if they do not."""
+        factors = sorted((experiment.samples_factor for experiment in named(self.experiments)), reverse=True)
+        lack = lack_of_memory(self.samples * sum(factors[:jobs]) * BYTES_PER_ROW)
         if lack is not None:
-            raise ValueError(f"--samples is {self.samples}, which {lack}")
+            at_a_time = "" if jobs == 1 else f"with --jobs {jobs} "
+            raise ValueError(f"--samples is {self.samples}, which {at_a_time}{lack}")
 
     @property
     def command(self) -> str:
-        """The command that gives the same numbers again."""
+        """The command that gives the same numbers again; without names it runs all experiments."""
         options = asdict(self) | {"experiments": ",".join(self.experiments)}
+        if self.experiments == tuple(EXPERIMENTS):
+            del options["experiments"]
         words = [word for name, value in options.items() for word in (_option(name), str(value))]
         return shlex.join(["relu-fast", "lab", *words])
 

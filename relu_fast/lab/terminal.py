@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TextIO
 
@@ -19,17 +18,18 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from ..report.format import magnitude, percent
-from ..report.study import EpochRecord, ExperimentResult, LayerRow
+from ..report.answers import dead_of, dormant_of
+from ..report.study import ExperimentResult, Study
 
-__all__ = ["Bars", "Lines", "print_findings", "print_table", "progress"]
+__all__ = ["Bars", "Lines", "print_table", "progress"]
 
 
 class Lines:
     """Progress for pipes and log files: one line for each finished experiment."""
 
-    def __init__(self, stream: TextIO, names: Sequence[str]) -> None:
-        self._stream, self._names = stream, list(names)
+    def __init__(self, stream: TextIO, epochs: Mapping[str, int]) -> None:
+        self._stream, self._names = stream, list(epochs)
+        self._finished = 0
 
     def __enter__(self) -> Lines:
         return self
@@ -42,26 +42,28 @@ class Lines:
     def begin(self, name: str) -> None:
         """Take note that an experiment begins."""
 
-    def epoch(self, record: EpochRecord) -> None:
+    def epoch(self, name: str, epoch: int, loss: float, val_loss: float) -> None:
         """Take note that an epoch of it is over."""
 
     def end(self, result: ExperimentResult) -> None:
         """Show a finished experiment."""
-        number = f"{self._names.index(result.name) + 1}/{len(self._names)}"
+        print(self._line(result), file=self._stream, flush=True)
+
+    def _line(self, result: ExperimentResult) -> str:
+        self._finished += 1
         last = result.last
-        print(
-            f"[{number}] {result.name}: {last.epoch} epochs in {result.seconds:.1f} s, "
-            f"loss {last.loss:.4f}, validation loss {last.val_loss:.4f}. {result.findings[0]}",
-            file=self._stream,
-            flush=True,
+        return (
+            f"[{self._finished}/{len(self._names)}] {result.name}: {last.epoch} epochs in {result.seconds:.1f} s, "
+            f"loss {last.loss:.4f}, validation loss {last.val_loss:.4f}. {result.findings[0]}"
         )
 
 
 class Bars(Lines):
-    """Progress for terminals: a bar over all epochs, and one for each experiment with its losses."""
+    """Progress for terminals: a bar over all epochs, and one with its losses for each experiment that runs."""
 
-    def __init__(self, stream: TextIO, names: Sequence[str], epochs: Sequence[int]) -> None:
-        super().__init__(stream, names)
+    def __init__(self, stream: TextIO, epochs: Mapping[str, int]) -> None:
+        super().__init__(stream, epochs)
+        self._epochs = epochs
         self._progress = Progress(
             SpinnerColumn("line"),
             TextColumn("{task.description}"),
@@ -73,12 +75,11 @@ class Bars(Lines):
             # The thread that draws shares the interpreter with training.
             refresh_per_second=4,
         )
-        self._all = self._progress.add_task("all", total=sum(epochs), losses="")
+        self._all = self._progress.add_task("all", total=sum(epochs.values()), losses="")
         self._tasks = {
-            name: self._progress.add_task(name, total=total, start=False, losses="")
-            for name, total in zip(names, epochs, strict=True)
+            name: self._progress.add_task(name, total=total, start=False, visible=False, losses="")
+            for name, total in epochs.items()
         }
-        self._running = self._all
 
     def __enter__(self) -> Bars:
         self._progress.start()
@@ -91,55 +92,53 @@ class Bars(Lines):
 
     def begin(self, name: str) -> None:
         """Start the experiment's clock."""
-        self._running = self._tasks[name]
-        self._progress.start_task(self._running)
+        self._progress.start_task(self._tasks[name])
+        self._progress.update(self._tasks[name], visible=True)
 
-    def epoch(self, record: EpochRecord) -> None:
+    def epoch(self, name: str, epoch: int, loss: float, val_loss: float) -> None:
         """Move both bars on."""
-        losses = f"loss {record.loss:.4f}, val {record.val_loss:.4f}"
-        self._progress.update(self._running, advance=1, losses=losses)
+        losses = f"loss {loss:.4f}, val {val_loss:.4f}"
+        self._progress.update(self._tasks[name], advance=1, losses=losses)
         self._progress.update(self._all, advance=1)
 
     def end(self, result: ExperimentResult) -> None:
-        """Show nothing more: the bar is full."""
+        """Write the experiment's line above the bars, in place of its bar."""
+        self._progress.update(self._tasks[result.name], visible=False)
+        self._progress.console.print(self._line(result), highlight=False, markup=False)
 
 
-def progress(stream: TextIO, names: Sequence[str], epochs: Sequence[int]) -> Lines:
-    """Return bars if `stream` is a terminal, else lines; a context manager with `begin`, `epoch`, `end`."""
-    return Bars(stream, names, epochs) if stream.isatty() else Lines(stream, names)
+def progress(stream: TextIO, epochs: Mapping[str, int]) -> Lines:
+    """Return bars if `stream` is a terminal, else lines; a context manager with `begin`, `epoch`, `end`.
+
+    Parameters
+    ----------
+    stream : TextIO
+    epochs : mapping of names to int
+        The epochs that are trained for each experiment.
+    """
+    return Bars(stream, epochs) if stream.isatty() else Lines(stream, epochs)
 
 
-def print_table(rows: Sequence[LayerRow], stream: TextIO) -> None:
-    """Print one line a layer; experiment and losses stand on the first line of each experiment."""
+def print_table(study: Study, stream: TextIO) -> None:
+    """Print one row an experiment: how many units are dead and dormant, the loss, the answer to its question."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for heading in ("experiment", "layer"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("units", "dead", "always\non", "sparsity", "mean\n|gradient|", "loss", "val.\nloss"):
+    table.add_column("experiment", no_wrap=True)
+    for heading in ("dead", "dormant", "val.\nloss"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for i, row in enumerate(rows):
-        first = i == 0 or rows[i - 1].experiment != row.experiment
-        if first and i:
-            table.add_section()
+    table.add_column("answer", ratio=1)
+    for result in study.results:
+        dead, units = dead_of(result)
+        dormant, known = dormant_of(result)
+        shown = "?" if dead is None else "-" if not units else f"{dead}/{units}"
         table.add_row(
-            row.experiment if first else "",
-            row.layer,
-            str(row.units),
-            "?" if row.dead is None else f"[bold red]{row.dead}" if row.dead else "0",
-            str(row.always_on),
-            percent(row.sparsity),
-            magnitude(row.mean_abs_gradient),
-            f"{row.loss:.4f}" if first else "",
-            f"{row.val_loss:.4f}" if first else "",
+            result.name,
+            f"[bold red]{shown}" if dead else shown,
+            f"{dormant}/{known}" if known else "?",
+            f"{result.last.val_loss:.4f}",
+            study.answer(result),
         )
     console = Console(file=stream, highlight=False)
     if not console.is_terminal:
         # A pipe has no width that the table would have to fit.
-        console.width = max(console.width, 160)
+        console.width = max(console.width, 200)
     console.print(table)
-
-
-def print_findings(results: Iterable[ExperimentResult], stream: TextIO) -> None:
-    """Print what each experiment showed, in words."""
-    for result in results:
-        text = f"{result.name}: {' '.join(result.findings)}"
-        print(textwrap.fill(text, 79, subsequent_indent="  ", break_on_hyphens=False), file=stream)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
+from ..bounds.stages import Drop, Stage
 from .arrays import as_number
 from .layers import Layer
 
@@ -38,9 +40,17 @@ class Dropout(Layer):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.rate}, name={self.name!r})"
 
+    def options(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"rate": self.rate, "name": self.name}
+
     def reseed(self, generator: np.random.Generator) -> None:
         """Draw what is dropped from `generator`."""
         self._generator = generator
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return one step that drops."""
+        return (Drop(self.rate),)
 
     def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Return x m / (1 - rate) with a new mask m while training, else `x` itself."""
@@ -93,16 +103,24 @@ class AlphaDropout(Dropout):
 
     ALPHA_PRIME = -1.7580993408473766
 
+    def stages(self) -> tuple[Stage, ...]:
+        """Return one step that drops to alpha' and moves."""
+        return (self._step(),)
+
     def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Return a (x m + alpha' (1 - m)) + b with a new mask m while training, else `x` itself."""
         if not training or self.rate == 0.0:
             self._factor = None
             return x
+        step = self._step()
+        factor = self._draw(x, step.scale)
+        y: np.ndarray = np.subtract(x, step.center, out=out)
+        y *= factor
+        y += step.dropped
+        return y
+
+    def _step(self) -> Drop:
+        """Write it with the mask in one place: y = a m (x - alpha') + (a alpha' + b)."""
         a = 1.0 / math.sqrt((1.0 - self.rate) * (1.0 + self.rate * self.ALPHA_PRIME**2))
         b = -a * self.rate * self.ALPHA_PRIME
-        # The same with the mask in one place: y = a m (x - alpha') + (a alpha' + b).
-        factor = self._draw(x, a)
-        y: np.ndarray = np.subtract(x, self.ALPHA_PRIME, out=out)
-        y *= factor
-        y += a * self.ALPHA_PRIME + b
-        return y
+        return Drop(self.rate, a, self.ALPHA_PRIME, a * self.ALPHA_PRIME + b)

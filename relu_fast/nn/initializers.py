@@ -2,6 +2,9 @@
 
 Each initializer is a small frozen record that is called with a shape and a random generator and returns
 float64 values, so that a float32 and a float64 model with one seed start from the same numbers.
+
+One that draws weights and biases together has an attribute `draws_bias` that is true, and is asked for a shape
+(features + 1, units): the last row is the bias.
 """
 
 from __future__ import annotations
@@ -9,25 +12,30 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
 __all__ = [
     "INITIALIZERS",
+    "RAI",
     "Initializer",
     "RandomNormal",
     "RandomUniform",
     "VarianceScaling",
     "Zeros",
+    "draw",
+    "draws_bias",
     "fans",
     "get",
+    "get_for_bias",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
     "he_uniform",
     "lecun_normal",
     "lecun_uniform",
+    "rai",
     "random_normal",
     "random_uniform",
     "truncated_normal",
@@ -141,6 +149,37 @@ class VarianceScaling:
         return truncated_normal(shape, generator) * (math.sqrt(variance) / TRUNCATED_STDDEV)
 
 
+@dataclass(frozen=True, kw_only=True)
+class RAI:
+    """Randomized asymmetric initialization: weights and bias of relu units that are born dead less often.
+
+    All entries are normal with standard deviation 0.6007 / sqrt(fan_in), then one entry of each unit, weight or
+    bias, drawn uniformly, is replaced by a value of Beta(2, 1), which is positive: mean 2/3, in (0, 1). Lu, Shin, Su
+    and Karniadakis 2019, "Dying ReLU and Initialization: Theory and Numerical Examples" (1903.06733).
+    """
+
+    draws_bias: ClassVar[bool] = True
+
+    def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        """Draw the weights and, in the last row, the biases of a layer; float64.
+
+        Parameters
+        ----------
+        shape : (features + 1, units)
+
+        Raises
+        ------
+        ValueError
+            If `shape` is no such pair.
+        """
+        if len(shape) != 2 or shape[0] < 1:
+            raise ValueError(f"{self} got shape {shape}, expected (features + 1, units): weights and bias")
+        rows, units = shape
+        values = generator.standard_normal(shape) * (0.6007 / math.sqrt(max(1, rows - 1)))
+        values[generator.integers(rows, size=units), np.arange(units)] = generator.beta(2.0, 1.0, units)
+        return values
+
+
 def zeros() -> Zeros:
     """Set to zero: the usual bias."""
     return Zeros()
@@ -176,6 +215,11 @@ def lecun_uniform() -> VarianceScaling:
     return VarianceScaling(scale=1.0, mode="fan_in", distribution="uniform")
 
 
+def rai() -> RAI:
+    """Draw weights and bias together, one positive entry a unit: for relu in deep, narrow networks."""
+    return RAI()
+
+
 def glorot_normal() -> VarianceScaling:
     """Draw from a truncated normal of variance 2 / (fan_in + fan_out): for tanh and sigmoid."""
     return VarianceScaling(scale=1.0, mode="fan_avg", distribution="truncated_normal")
@@ -195,11 +239,17 @@ INITIALIZERS: dict[str, Callable[[], Initializer]] = {
         he_uniform,
         lecun_normal,
         lecun_uniform,
+        rai,
         random_normal,
         random_uniform,
         zeros,
     )
 }
+
+
+def draws_bias(initializer: Initializer) -> bool:
+    """Whether it draws the bias together with the weights."""
+    return bool(getattr(initializer, "draws_bias", False))
 
 
 def get(initializer: str | Initializer) -> Initializer:
@@ -226,3 +276,29 @@ def get(initializer: str | Initializer) -> Initializer:
         given = f"a {type(initializer).__name__}" if np.ndim(initializer) else repr(initializer)
         raise TypeError(f"initializer is {given}, expected a name or a callable of (shape, generator)")
     return initializer
+
+
+def get_for_bias(kernel: Initializer, bias: str | Initializer | None) -> Initializer:
+    """Return the initializer of a bias, None meaning zeros, or `kernel` itself where that draws both.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `get`, and where one of the two draws both and the other is not the same.
+    """
+    if bias is None:
+        return kernel if draws_bias(kernel) else zeros()
+    bias = get(bias)
+    if bias != kernel and draws_bias(kernel):
+        raise ValueError(f"bias_initializer is {bias!r}, but {kernel!r} draws the bias as well: leave it out")
+    if bias != kernel and draws_bias(bias):
+        raise ValueError(f"bias_initializer is {bias!r}, which draws the kernel as well: name it there")
+    return bias
+
+
+def draw(initializer: Initializer, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """Return what `initializer` gives for `shape`; ValueError if that has another shape."""
+    values = np.asarray(initializer(shape, generator))
+    if values.shape != shape:
+        raise ValueError(f"{initializer!r} gave shape {values.shape}, expected {shape}")
+    return values

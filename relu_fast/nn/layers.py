@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import fused
 from ..activations import activation_named
+from ..bounds.stages import Activate, Affine, Stage
 from ..layer_spec import check_numbers, describe
 from . import initializers
 from .arrays import at_least
@@ -22,7 +23,7 @@ from .buffers import Buffers
 if TYPE_CHECKING:
     from ..stats import GradStats, UnitStats
 
-__all__ = ["Dense", "Layer"]
+__all__ = ["Dense", "Layer", "checked_save"]
 
 _SAVES = ("output", "pre_activation", "mask")
 
@@ -36,17 +37,32 @@ class Layer:
         Given by the model if None.
     placed : bool
         Whether a model has it: two models would take each other's parameters away.
+    units : int or None
+        Columns of the output; None where only the model that is built tells.
     activation : str or None
-        Monitors watch the layers where it is not None.
+        Monitors watch the layers where it is not None; these have `activation_params`, a dict.
+    stats, grad_stats : UnitStats, GradStats or None
+        What a monitor wants filled.
+    parameter_names, average_names : tuple of str
+        What files call the arrays of `parameter_shapes` and `average_shapes`.
     """
 
+    units: int | None = None
     activation: str | None = None
+    stats: UnitStats | None = None
+    grad_stats: GradStats | None = None
+    parameter_names: tuple[str, ...] = ()
+    average_names: tuple[str, ...] = ()
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and not (isinstance(name, str) and name):
             raise TypeError(f"name is {name!r}, expected a non-empty string or None")
         self.name = name
         self.placed = False
+
+    def options(self) -> dict[str, Any]:
+        """Return what makes this layer again, ``type(layer)(**options)``, for `repr` and for files."""
+        return {"name": self.name}
 
     def output_units(self, features: int) -> int:
         """Count the columns of the output for an input of `features` columns."""
@@ -62,8 +78,25 @@ class Layer:
     def initialize(self, parameters: list[np.ndarray], generator: np.random.Generator) -> None:
         """Draw initial values into `parameters`, arrays of `parameter_shapes`; they are bound afterwards."""
 
+    def average_shapes(self, features: int) -> tuple[tuple[int, ...], ...]:
+        """Return the shapes of what training averages and no optimizer moves, in the order of `bind_averages`."""
+        return ()
+
+    def bind_averages(self, averages: list[np.ndarray]) -> None:
+        """Take these views into the model's flat vector of averages."""
+
+    def initialize_averages(self, averages: list[np.ndarray]) -> None:
+        """Write initial values into arrays of `average_shapes`; they are bound afterwards."""
+
     def reseed(self, generator: np.random.Generator) -> None:
         """Take `generator` as the source of noise."""
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the primitive steps of which this layer is made, for `relu_fast.bounds`; none is the identity.
+
+        Arrays are views: they show the parameters of the moment.
+        """
+        return ()
 
     def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Return the output for `x`: in `out`, in a new array, or `x` itself if there is nothing to do."""
@@ -105,7 +138,8 @@ class Dense(Layer):
     activation : str, optional
         A name of `relu_fast.ACTIVATIONS`; None is linear.
     kernel_initializer, bias_initializer : str or callable
-        A name of `relu_fast.nn.initializers`, or a function of (shape, generator).
+        A name of `relu_fast.nn.initializers`, or a function of (shape, generator). The bias is zero by default,
+        unless the kernel's initializer draws it as well ("rai").
     save : {"output", "pre_activation", "mask"}, optional
         What the gradient of the activation is computed from. The output is there anyway, and the default where
         it tells the gradient (``rf.ACTIVATIONS[...].from_y``); else the default is x @ kernel, in an array of
@@ -132,13 +166,16 @@ class Dense(Layer):
     Raises
     ------
     ValueError
-        For units <= 0, an unknown activation or initializer, a parameter that is NaN, or a `save` that is not
-        enough: a mask for elu; the output with a negative slope or alpha of leaky_relu, prelu, elu, celu.
+        For units <= 0, an unknown activation or initializer, "rai" beside another initializer, a parameter that
+        is NaN, or a `save` that is not enough: a mask for elu; the output with a negative slope or alpha of
+        leaky_relu, prelu, elu, celu.
     TypeError
         For an activation parameter that does not exist or is missing.
     """
 
     unit_axis = -1
+    units: int
+    parameter_names = ("kernel", "bias")
 
     def __init__(
         self,
@@ -146,33 +183,40 @@ class Dense(Layer):
         activation: str | None = None,
         *,
         kernel_initializer: str | initializers.Initializer = "glorot_uniform",
-        bias_initializer: str | initializers.Initializer = "zeros",
+        bias_initializer: str | initializers.Initializer | None = None,
         save: str | None = None,
         name: str | None = None,
         **activation_params: Any,
     ) -> None:
         super().__init__(name)
         self.units = at_least(units, 1, "units")
-        self.save = _checked_save(activation, self.units, activation_params, save)
+        self.save = checked_save(activation, self.units, activation_params, save)
         self.activation = activation
         self.activation_params = activation_params
         self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.bias_initializer = initializers.get_for_bias(self.kernel_initializer, bias_initializer)
         self.stats: UnitStats | None = None
         self.grad_stats: GradStats | None = None
         self._views: tuple[np.ndarray, ...] | None = None
         self._kept: Buffers | None = None  # pre-activations, or bytes of a mask; None: the output is enough
 
     def __repr__(self) -> str:
-        options = {
+        options = self.options()
+        units, activation = options.pop("units"), options.pop("activation")
+        listed = "".join(f", {option}={value!r}" for option, value in options.items())
+        return f"Dense({units}, {activation!r}{listed})"
+
+    def options(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            "units": self.units,
+            "activation": self.activation,
             "kernel_initializer": self.kernel_initializer,
             "bias_initializer": self.bias_initializer,
             "save": self.save,
             "name": self.name,
             **self.activation_params,
         }
-        listed = "".join(f", {option}={value!r}" for option, value in options.items())
-        return f"Dense({self.units}, {self.activation!r}{listed})"
 
     @property
     def kernel(self) -> np.ndarray:
@@ -199,6 +243,19 @@ class Dense(Layer):
         """What the last forward pass keeps for the backward pass, beside its input and output."""
         return None if self._kept is None else self._kept.last
 
+    def set_activation(
+        self, activation: str | None, *, save: str | None = None, **activation_params: Any
+    ) -> None:
+        """Take another activation, with the same weights and biases; parameters and errors as for a new layer.
+
+        If it fails the layer stays as it was.
+        """
+        save = checked_save(activation, self.units, activation_params, save)
+        self.save, self.activation, self.activation_params = save, activation, activation_params
+        self._kept = None
+        if self._views is not None:
+            self.bind(list(self._views[:2]), list(self._views[2:]))
+
     def output_units(self, features: int) -> int:
         """Return `units`."""
         return self.units
@@ -216,13 +273,22 @@ class Dense(Layer):
             self._kept = Buffers((1,), np.dtype(np.uint8))
 
     def initialize(self, parameters: list[np.ndarray], generator: np.random.Generator) -> None:
-        """Draw the kernel, then the bias."""
-        drawn = zip(parameters, (self.kernel_initializer, self.bias_initializer), strict=True)
-        for parameter, initializer in drawn:
-            values = np.asarray(initializer(parameter.shape, generator))
-            if values.shape != parameter.shape:
-                raise ValueError(f"{initializer!r} gave shape {values.shape}, expected {parameter.shape}")
-            parameter[...] = values
+        """Draw the kernel, then the bias; or both at once."""
+        kernel, bias = parameters
+        features, units = kernel.shape
+        if initializers.draws_bias(self.kernel_initializer):
+            both = initializers.draw(self.kernel_initializer, (features + 1, units), generator)
+            kernel[...], bias[...] = both[:-1], both[-1]
+        else:
+            kernel[...] = initializers.draw(self.kernel_initializer, kernel.shape, generator)
+            bias[...] = initializers.draw(self.bias_initializer, bias.shape, generator)
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return an affine step and the activation, if there is one."""
+        affine = Affine(self.kernel, self.bias)
+        if self.activation is None:
+            return (affine,)
+        return affine, Activate(self.activation, self.activation_params)
 
     def forward(self, x: np.ndarray, *, training: bool = False, out: np.ndarray | None = None) -> np.ndarray:
         """Return activation(x @ kernel + bias); bias, activation and counts are one pass over x @ kernel."""
@@ -287,7 +353,7 @@ class Dense(Layer):
         return self._views
 
 
-def _checked_save(activation: str | None, units: int, params: dict[str, Any], save: str | None) -> str | None:
+def checked_save(activation: str | None, units: int, params: dict[str, Any], save: str | None) -> str | None:
     """Return what to save; raise unless the activation exists, takes these parameters, and can do with that."""
     if save is not None and save not in _SAVES:
         raise ValueError(f"save is {save!r}, expected one of {', '.join(map(repr, _SAVES))}, or None")

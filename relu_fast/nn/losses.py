@@ -1,6 +1,7 @@
 """Losses: one number for a batch, and its gradient with respect to the prediction.
 
-Every loss is the mean over all elements of the batch, as in Keras. Predictions and targets have one shape.
+Every loss is the mean over all elements of the batch, as in Keras, and predictions and targets have one shape;
+softmax_crossentropy is the mean over the rows, and takes labels as well.
 """
 
 from __future__ import annotations
@@ -13,19 +14,25 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import ufuncs
-from .arrays import as_real
+from .arrays import as_real, as_targets
 
 __all__ = [
     "LOSSES",
+    "ClassLoss",
     "Loss",
     "binary_crossentropy",
     "binary_crossentropy_from_logits",
     "get",
     "mean_squared_error",
+    "softmax",
+    "softmax_crossentropy",
 ]
 
 # Keras' backend epsilon: probabilities are clipped to [EPSILON, 1 - EPSILON] before the logarithm.
 EPSILON = 1e-7
+
+# What the sum of a row of probabilities may be off by: they may come from halves.
+SUM_TOLERANCE = 1e-3
 
 Value: TypeAlias = Callable[[np.ndarray, np.ndarray], float]
 ValueAndGradient: TypeAlias = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
@@ -68,6 +75,18 @@ class Loss:
         """Return d value / d prediction, a new array of the prediction's shape; raises what `value` does."""
         return self.batch_value_and_gradient(*self._checked(prediction, target))[1]
 
+    def as_targets(
+        self, target: ArrayLike, rows: int, units: int, dtype: np.dtype, name: str = "y"
+    ) -> np.ndarray:
+        """Return `target` as `batch_value` takes it, for a prediction (rows, units) of `dtype`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For another dtype or shape, and for no rows.
+        """
+        return as_targets(target, rows, units, dtype, name)
+
     def check_target(self, target: np.ndarray, name: str = "target") -> None:
         """Raise ValueError if `target`, which the message calls `name`, is outside the loss's domain."""
         if self.labels:
@@ -84,6 +103,66 @@ class Loss:
             raise ValueError(f"target has shape {t.shape}, expected {p.shape} as the prediction")
         if p.size == 0:
             raise ValueError(f"prediction has shape {p.shape}: no elements, expected at least one")
+        self.check_target(t)
+        return p, t
+
+
+@dataclass(frozen=True)
+class ClassLoss(Loss):
+    """A loss of logits (rows, classes), whose targets say of which class each row is.
+
+    A target is an array of integers (rows,) or (rows, 1), the classes counted from 0; or of floats
+    (rows, classes), probabilities that sum to 1: one-hot, for example.
+    """
+
+    def as_targets(
+        self, target: ArrayLike, rows: int, units: int, dtype: np.dtype, name: str = "y"
+    ) -> np.ndarray:
+        """Return labels as integers (rows,), probabilities as (rows, units) of `dtype`."""
+        if units < 2:
+            raise ValueError(
+                f"{self.name} got a prediction with 1 column, expected one for each class; "
+                "binary_crossentropy_from_logits is for a single one"
+            )
+        given = np.asarray(target)
+        if given.shape == (rows, 1):
+            given = given[:, 0]
+        if given.shape != (rows,):
+            if given.ndim == 2 and given.shape[1] == units:
+                return as_targets(given, rows, units, dtype, name)
+            raise ValueError(
+                f"{name} has shape {given.shape}, expected ({rows},), a class per example, "
+                f"or {(rows, units)}, its probabilities"
+            )
+        if given.dtype.kind not in "iub":
+            raise TypeError(
+                f"{name} has dtype {given.dtype}, expected integers, a class per example, "
+                f"or probabilities {(rows, units)}"
+            )
+        if rows == 0:
+            raise ValueError(f"{name} has shape {given.shape}: no examples, expected at least one")
+        low, high = given.min(), given.max()
+        if low < 0 or high >= units:
+            raise ValueError(f"{name} holds classes from {low} to {high}, expected 0 to {units - 1}")
+        return given.astype(np.intp)
+
+    def check_target(self, target: np.ndarray, name: str = "target") -> None:
+        """Raise ValueError if `target` holds probabilities that are none, or do not sum to 1 in each row."""
+        if target.ndim == 1:
+            return  # classes, which `as_targets` has checked
+        super().check_target(target, name)
+        sums = target.sum(axis=1, dtype=np.float64)
+        worst = int(np.argmax(np.abs(sums - 1.0)))
+        if abs(sums[worst] - 1.0) > SUM_TOLERANCE:
+            raise ValueError(f"{name} sums to {sums[worst]:.6g} in row {worst}, expected 1 in every row")
+
+    def _checked(self, prediction: ArrayLike, target: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        given = np.asarray(prediction)
+        dtype = given.dtype if given.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+        p = as_real(given, dtype, "prediction")
+        if p.ndim != 2:
+            raise ValueError(f"prediction has shape {p.shape}, expected (rows, classes)")
+        t = self.as_targets(target, p.shape[0], p.shape[1], dtype, "target")
         self.check_target(t)
         return p, t
 
@@ -149,14 +228,53 @@ def _logits_with_gradient(z: np.ndarray, t: np.ndarray) -> tuple[float, np.ndarr
     return _logits(z, t), gradient
 
 
+# Cross-entropy of a softmax, of logits z: mean over rows of log(sum(exp(z))) - z of the row's class, with the
+# row's largest z taken off before, so that nothing overflows; gradient (softmax(z) - t) / rows.
+
+
+def softmax(z: ArrayLike) -> np.ndarray:
+    """Return exp(z) / sum(exp(z)), the sum along the last axis: probabilities of logits of any size."""
+    logits = np.asarray(z)
+    exponentials: np.ndarray = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    exponentials /= exponentials.sum(axis=-1, keepdims=True)
+    return exponentials
+
+
+def _softmax(z: np.ndarray, t: np.ndarray) -> float:
+    below = z - z.max(axis=1, keepdims=True)
+    log_sums = np.log(np.exp(below).sum(axis=1))
+    if t.ndim == 1:
+        return float((log_sums - below[np.arange(len(t)), t]).mean())
+    # A class of probability 0 costs nothing, even with a logit of -inf.
+    terms = np.multiply(t, log_sums[:, np.newaxis] - below, out=np.zeros_like(t), where=t != 0.0)
+    return float(terms.sum()) / len(t)
+
+
+def _softmax_with_gradient(z: np.ndarray, t: np.ndarray) -> tuple[float, np.ndarray]:
+    gradient = softmax(z)
+    if t.ndim == 1:
+        gradient[np.arange(len(t)), t] -= 1.0
+    else:
+        gradient -= t
+    gradient /= len(t)
+    return _softmax(z, t), gradient
+
+
 mean_squared_error = Loss("mean_squared_error", _squared, _squared_with_gradient)
 binary_crossentropy = Loss("binary_crossentropy", _crossentropy, _crossentropy_with_gradient, labels=True)
 binary_crossentropy_from_logits = Loss(
     "binary_crossentropy_from_logits", _logits, _logits_with_gradient, labels=True
 )
+softmax_crossentropy = ClassLoss("softmax_crossentropy", _softmax, _softmax_with_gradient, labels=True)
 
 LOSSES: dict[str, Loss] = {
-    loss.name: loss for loss in (mean_squared_error, binary_crossentropy, binary_crossentropy_from_logits)
+    loss.name: loss
+    for loss in (
+        mean_squared_error,
+        binary_crossentropy,
+        binary_crossentropy_from_logits,
+        softmax_crossentropy,
+    )
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .arrays import as_number
 
@@ -24,7 +25,13 @@ FLUSH_MARGIN = 1e8
 class Optimizer(ABC):
     """Moves one parameter vector against its gradient.
 
-    A subclass says how many vectors of state it keeps (`moments`), which start at zero, and writes `_move`.
+    A subclass says how many vectors of state it keeps (`moments`), which start at zero, and writes `_move`,
+    which may `_tell` what it added. If its steps depend on how many there were, it extends `_restart`.
+
+    Attributes
+    ----------
+    last_change : ndarray (n,) or None
+        What the last step added to the parameters, until the next one; None if there was none, or unknown.
     """
 
     moments = 0
@@ -32,6 +39,7 @@ class Optimizer(ABC):
     _moments: list[np.ndarray]
     _scratch: np.ndarray
     _steps: int
+    last_change: np.ndarray | None
 
     def __setattr__(self, name: str, value: object) -> None:
         # Hyperparameters may be set at any time, and are checked each time.
@@ -61,6 +69,16 @@ class Optimizer(ABC):
             tiny = np.finfo(parameters.dtype).tiny * FLUSH_MARGIN
             for moment in self._moments:
                 moment[np.abs(moment) < tiny] = 0.0
+
+    @property
+    def longest_change(self) -> float | None:
+        """How far a step moves one parameter at most; None if that is not bounded, or not known."""
+        return None
+
+    @property
+    def first_moment(self) -> np.ndarray | None:
+        """The running mean of gradients or steps (n,) that goes on moving the parameters; None if there is none."""
+        return self._moments[0] if self._moments else None
 
     def adopt(self, parameters: np.ndarray) -> None:
         """Take `parameters` as the vector to move; the first `step` does this by itself.
@@ -93,6 +111,48 @@ class Optimizer(ABC):
         self._moments = []
         self._scratch = np.empty(0)
         self._steps = 0
+        self.last_change = None
+
+    def _tell(self, change: np.ndarray) -> None:
+        # Mostly the same array: setting an attribute takes longer than this question.
+        if change is not self.last_change:
+            self.last_change = change
+
+    def reset_entries(self, indices: ArrayLike) -> None:
+        """Forget what is known of some entries of the vector, as if they had been added just now.
+
+        Their moments become zero, and Adam corrects the bias of these from their own first step on. All other
+        entries keep their state and go on as without this call, to the bit. Before the first step there is
+        nothing to forget.
+
+        Parameters
+        ----------
+        indices : array_like of int
+            Positions in the parameter vector; any shape, may be empty, may repeat.
+
+        Raises
+        ------
+        TypeError
+            If they are no integers.
+        IndexError
+            If one is not in the vector; nothing is forgotten then.
+        """
+        entries = np.asarray(indices)
+        if entries.size and entries.dtype.kind not in "iu":
+            raise TypeError(f"indices has dtype {entries.dtype}, expected integers")
+        entries = np.unique(entries.astype(np.intp))
+        if self._parameters is None:
+            return
+        size = self._parameters.size
+        if entries.size and not 0 <= entries[0] <= entries[-1] < size:
+            wrong = entries[0] if entries[0] < 0 else entries[-1]
+            raise IndexError(f"indices holds {wrong}, expected positions in {size} parameters, from 0 on")
+        self._restart(entries)
+
+    def _restart(self, entries: NDArray[np.intp]) -> None:
+        """Let `entries`, ascending, begin anew."""
+        for moment in self._moments:
+            moment[entries] = 0.0
 
     @abstractmethod
     def _move(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
@@ -122,6 +182,7 @@ class SGD(Optimizer):
             velocity += change
             change = velocity
         parameters += change
+        self._tell(change)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -130,7 +191,8 @@ class Adam(Optimizer):
 
     With m = beta_1 m + (1 - beta_1) g and v = beta_2 v + (1 - beta_2) g^2, step t moves
     w = w - learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon):
-    epsilon is added to the root of v before the bias of v is corrected ("epsilon hat" in the paper).
+    epsilon is added to the root of v before the bias of v is corrected ("epsilon hat" in the paper). After
+    `reset_entries` t counts from there for these entries.
     """
 
     moments = 2
@@ -143,23 +205,81 @@ class Adam(Optimizer):
     def __post_init__(self) -> None:
         self.reset()
 
+    @property
+    def longest_change(self) -> float | None:
+        """The learning rate times max(1, (1 - beta_1) / sqrt(1 - beta_2)), section 2.1 of the paper; or None.
+
+        Gradients that grow from step to step, as fast as is worst, get further: by Cauchy and Schwarz
+        1 / sqrt(1 - beta_1^2 / beta_2) times as far, 2.3 times with the betas of the paper. None for
+        beta_1 > beta_2, where the first moment outlives the second.
+        """
+        if self.beta_1 > self.beta_2 or self.beta_2 == 0.0:
+            return None
+        return self.learning_rate * max(1.0, (1.0 - self.beta_1) / math.sqrt(1.0 - self.beta_2))
+
+    def reset(self) -> None:
+        """Forget the moments, the number of steps and the parameter vector."""
+        super().reset()
+        # Entries that began later than the vector: all of them, and for each beginning (step, how many).
+        self._late = np.empty(0, np.intp)
+        self._beginnings: list[tuple[int, int]] = []
+
+    def _restart(self, entries: NDArray[np.intp]) -> None:
+        super()._restart(entries)
+        groups = [(step, np.setdiff1d(old, entries, assume_unique=True)) for step, old in self._groups()]
+        self._regroup([*groups, (self._steps, entries)])
+
     def _move(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
         # The moments are kept as M = m / (1 - beta_1) and V = v / (1 - beta_2): M = beta_1 M + g saves two
         # passes over the vector, and the factors go into the step size and epsilon.
         moment, square = self._moments
         scratch = self._scratch
-        root = math.sqrt(1.0 - self.beta_2)
-        correction = math.sqrt(1.0 - self.beta_2**self._steps) / (1.0 - self.beta_1**self._steps)
         moment *= self.beta_1
         moment += gradients
         square *= self.beta_2
         np.multiply(gradients, gradients, out=scratch)
         square += scratch
         np.sqrt(square, out=scratch)
-        scratch += self.epsilon / root
+        scratch += self.epsilon / math.sqrt(1.0 - self.beta_2)
         np.divide(moment, scratch, out=scratch)
-        scratch *= self.learning_rate * correction * (1.0 - self.beta_1) / root
-        parameters -= scratch
+        late = self._late_changes(scratch) if self._late.size else None
+        scratch *= self._factor(self._steps)
+        if late is not None:
+            scratch[self._late] = late
+        parameters += scratch
+        self._tell(scratch)
+        if self._beginnings and self._steps % FLUSH_EVERY == 0:
+            self._forget_beginnings(np.finfo(parameters.dtype).eps)
+
+    def _factor(self, steps: int) -> float:
+        """Compute what M / (sqrt(V) + epsilon) is multiplied with in an entry's step of that number."""
+        root = math.sqrt(1.0 - self.beta_2)
+        correction = math.sqrt(1.0 - self.beta_2**steps) / (1.0 - self.beta_1**steps)
+        return -self.learning_rate * correction * (1.0 - self.beta_1) / root
+
+    def _late_changes(self, quotients: np.ndarray) -> np.ndarray:
+        """Compute the steps of the entries that began late, each group with the factor of its own age."""
+        factors = np.array([self._factor(self._steps - step) for step, _ in self._beginnings])
+        counts = [count for _, count in self._beginnings]
+        changes: np.ndarray = quotients[self._late] * np.repeat(factors.astype(quotients.dtype), counts)
+        return changes
+
+    def _forget_beginnings(self, eps: float) -> None:
+        """Drop the entries so old that no bias is left to correct, in the precision `eps` of the vector."""
+        largest = max(self.beta_1, self.beta_2)
+        groups = [(step, old) for step, old in self._groups() if largest ** (self._steps - step) >= eps / 2.0]
+        if len(groups) < len(self._beginnings):
+            self._regroup(groups)
+
+    def _groups(self) -> list[tuple[int, NDArray[np.intp]]]:
+        ends = np.cumsum([count for _, count in self._beginnings])[:-1]
+        steps = [step for step, _ in self._beginnings]
+        return list(zip(steps, np.split(self._late, ends), strict=True)) if steps else []
+
+    def _regroup(self, groups: list[tuple[int, NDArray[np.intp]]]) -> None:
+        groups = [(step, entries) for step, entries in groups if entries.size and step]
+        self._late = np.concatenate([np.empty(0, np.intp), *(entries for _, entries in groups)])
+        self._beginnings = [(step, len(entries)) for step, entries in groups]
 
 
 OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}

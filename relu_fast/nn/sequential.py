@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from . import losses, training
-from .arrays import as_examples, as_targets, at_least, check_finite
-from .layers import Dense, Layer
+from .arrays import as_examples, at_least, check_finite
+from .layers import Layer
 from .state import State, widths
 from .streams import INITIAL_VALUES, NOISE, streams
 
@@ -35,6 +36,10 @@ class Sequential:
     Attributes
     ----------
     layers : tuple of Layer
+    optimizer : Optimizer or None
+        That of the `fit` that is running: for callbacks.
+    stop_training : bool
+        Callbacks of `fit` set it to True: the epoch that is running is then the last one.
 
     Raises
     ------
@@ -51,7 +56,7 @@ class Sequential:
         for i, layer in enumerate(self.layers):
             if not isinstance(layer, Layer):
                 raise TypeError(
-                    f"layers holds {layer!r}, expected Dense, Dropout, AlphaDropout or another Layer"
+                    f"layers holds {layer!r}, expected Dense, Dropout, BatchNorm or another Layer"
                 )
             if layer.placed or layer in self.layers[:i]:
                 raise ValueError(
@@ -62,6 +67,8 @@ class Sequential:
             layer.placed = True
         self._state: State | None = None
         self._in_callback = False
+        self.optimizer: Optimizer | None = None
+        self.stop_training = False
 
     def __repr__(self) -> str:
         return f"Sequential([{', '.join(map(repr, self.layers))}])"
@@ -70,10 +77,10 @@ class Sequential:
         # A copy or an unpickled layer holds its views as arrays of its own: make them views again. It may have
         # been made by a callback, but is itself neither in training nor watched.
         self.__dict__.update(attributes)
-        self._in_callback = False
+        self._in_callback = self.stop_training = False
+        self.optimizer = None
         for layer in self.layers:
-            if isinstance(layer, Dense):
-                layer.stats = layer.grad_stats = None
+            layer.stats = layer.grad_stats = None
         if self._state is not None:
             self._state.bind(self.layers)
 
@@ -102,6 +109,19 @@ class Sequential:
         """What `loss_and_gradients` filled last, as one vector (n,) like `parameters`."""
         return self._built().gradients
 
+    @property
+    def averages(self) -> np.ndarray:
+        """All moving averages as one vector (m,), of which those of BatchNorm are views; training moves them."""
+        return self._built().averages
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all parameters and averages by name, "dense_1/kernel" and so on: views, in their order."""
+        return self._built().arrays(self.layers)
+
+    def views(self, vector: np.ndarray) -> list[list[np.ndarray]]:
+        """Cut a vector like `parameters` (n,) into the arrays of each layer: kernel and bias of Dense, for instance."""
+        return self._built().views(vector)
+
     def output_units(self, features: int) -> int:
         """Count the columns of the output for an input of `features` columns."""
         return widths(self.layers, features)[-1]
@@ -129,6 +149,8 @@ class Sequential:
             self.layers, state.views(state.parameters), generators, strict=True
         ):
             layer.initialize(parameters, generator)
+        for layer, averages in zip(self.layers, state.average_views(), strict=True):
+            layer.initialize_averages(averages)
         # From here on nothing fails: a model that cannot be built anew stays as it was.
         self._state = state
         state.bind(self.layers)
@@ -196,7 +218,7 @@ class Sequential:
         Parameters
         ----------
         x : array_like (rows, features)
-        y : array_like (rows, units), or (rows,) for one unit
+        y : array_like (rows, units), or (rows,) for one unit, or as the loss says
         loss : str or Loss
             A name of `relu_fast.nn.losses`, or an object.
         training : bool
@@ -232,6 +254,7 @@ class Sequential:
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
         shuffle: bool = True,
         seed: int | None = 0,
+        clip_norm: float | None = None,
         callbacks: Iterable[Any] = (),
         progress: bool | None = None,
     ) -> training.History:
@@ -241,7 +264,7 @@ class Sequential:
         ----------
         x : array_like (rows, features)
             Integers and other floats are converted once to the model's dtype.
-        y : array_like (rows, units), or (rows,) for one unit
+        y : array_like (rows, units), or (rows,) for one unit, or as the loss says
         epochs : int
             Passes over the data; 0 only builds.
         batch_size : int
@@ -255,6 +278,9 @@ class Sequential:
         seed : int or None
             Of the order, of the noise of dropout layers and, if the model is built here, of the initial
             values: independent streams. A second call with one seed repeats order and noise; None never does.
+        clip_norm : float, optional
+            The largest Euclidean norm that all gradients together may have: those of a step that exceed it are
+            scaled down to it, see `clip_by_global_norm`.
         callbacks : iterable of Callback, or of any objects with such methods
             Called in this order; any object with some of the methods will do. What they compute with
             ``model(x)``, `predict` and `evaluate` is counted in no statistics.
@@ -286,9 +312,32 @@ class Sequential:
             validation_data=validation_data,
             shuffle=shuffle,
             seed=seed,
+            clip_norm=clip_norm,
             callbacks=callbacks,
             progress=progress,
         )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write weights and architecture to an .npz file, atomically; see `relu_fast.nn.save_weights`."""
+        from .files import save_weights
+
+        save_weights(self, path)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Take the weights of a file that fits; see `relu_fast.nn.load_weights`."""
+        from .files import load_weights
+
+        load_weights(self, path)
+
+    @contextmanager
+    def trained_by(self, optimizer: Optimizer) -> Iterator[None]:
+        """Declare that the block is a `fit` with that optimizer."""
+        before, self.optimizer = self.optimizer, optimizer
+        self.stop_training = False
+        try:
+            yield
+        finally:
+            self.optimizer = before
 
     @contextmanager
     def calling_back(self) -> Iterator[None]:
@@ -305,7 +354,7 @@ class Sequential:
     @contextmanager
     def _asked(self) -> Iterator[None]:
         """Take the statistics off the layers for the time of the block, if a callback asks."""
-        watched = [layer for layer in self.layers if isinstance(layer, Dense)] if self._in_callback else []
+        watched = self.layers if self._in_callback else ()
         kept = [layer.stats for layer in watched]
         try:
             for layer in watched:
@@ -331,7 +380,7 @@ class Sequential:
     ) -> tuple[np.ndarray, np.ndarray]:
         state = self._built()
         x = as_examples(x, state.features, state.dtype)
-        y = as_targets(y, len(x), state.units, state.dtype)
+        y = loss.as_targets(y, len(x), state.units, state.dtype)
         loss.check_target(y, "y")
         return x, y
 

@@ -10,7 +10,7 @@ import numpy as np
 from .buffers import Buffers
 from .layers import Layer
 
-__all__ = ["State", "widths"]
+__all__ = ["State", "array_shapes", "widths"]
 
 
 def widths(layers: Sequence[Layer], features: int) -> list[int]:
@@ -21,6 +21,20 @@ def widths(layers: Sequence[Layer], features: int) -> list[int]:
     return columns
 
 
+def array_shapes(layers: Sequence[Layer], features: int, names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Name the parameters and averages of `layers`, which are called `names`: "dense_1/kernel" -> its shape."""
+    shapes = {}
+    for layer, name, columns in zip(layers, names, widths(layers, features), strict=False):
+        for own, kind, arrays in (
+            (layer.parameter_names, "parameter", layer.parameter_shapes(columns)),
+            (layer.average_names, "average", layer.average_shapes(columns)),
+        ):
+            for i, shape in enumerate(arrays):
+                # A layer of one's own need not say what it calls them.
+                shapes[f"{name}/{own[i] if i < len(own) else f'{kind}_{i}'}"] = shape
+    return shapes
+
+
 class State:
     """The parameters and gradients of `layers` for an input of `features` columns.
 
@@ -28,6 +42,8 @@ class State:
     ----------
     parameters, gradients : ndarray (n,)
         Zeros at first; `bind` gives each layer views into them.
+    averages : ndarray (m,)
+        What training averages, likewise.
     outputs, input_gradients : Buffers
         One array for the output of each layer, and for the gradient at its input.
     first_trainable : int
@@ -37,30 +53,57 @@ class State:
     """
 
     def __init__(self, layers: Sequence[Layer], features: int, dtype: np.dtype) -> None:
-        columns = widths(layers, features)
+        columns = self._columns = widths(layers, features)
         self.features, self.units, self.dtype = features, columns[-1], dtype
         self._shapes = [layer.parameter_shapes(n) for layer, n in zip(layers, columns, strict=False)]
-        size = sum(math.prod(shape) for shapes in self._shapes for shape in shapes)
+        self._average_shapes = [layer.average_shapes(n) for layer, n in zip(layers, columns, strict=False)]
+        size = _size(self._shapes)
         self.parameters, self.gradients = np.zeros(size, dtype), np.zeros(size, dtype)
+        self.averages = np.zeros(_size(self._average_shapes), dtype)
         self.outputs, self.input_gradients = Buffers(columns[1:], dtype), Buffers(columns[:-1], dtype)
         trainable = [i for i, shapes in enumerate(self._shapes) if shapes]
         self.first_trainable = trainable[0] if trainable else len(layers)
 
     def views(self, vector: np.ndarray) -> list[list[np.ndarray]]:
         """Cut a flat vector into kernel, bias, kernel, bias, ...: a list for each layer, in their order."""
-        start = 0
-        views: list[list[np.ndarray]] = []
-        for shapes in self._shapes:
-            views.append([])
-            for shape in shapes:
-                stop = start + math.prod(shape)
-                views[-1].append(vector[start:stop].reshape(shape))
-                start = stop
-        return views
+        return _cut(vector, self._shapes)
+
+    def average_views(self) -> list[list[np.ndarray]]:
+        """Cut `averages` likewise."""
+        return _cut(self.averages, self._average_shapes)
+
+    def arrays(self, layers: Sequence[Layer]) -> dict[str, np.ndarray]:
+        """Return the views of parameters and averages under the names of `array_shapes`."""
+        names = array_shapes(layers, self.features, [str(layer.name) for layer in layers])
+        both = zip(self.views(self.parameters), self.average_views(), strict=True)
+        return dict(zip(names, [view for own in both for views in own for view in views], strict=True))
 
     def bind(self, layers: Sequence[Layer]) -> None:
-        """Hand the layers their views of parameters and gradients."""
-        for layer, parameters, gradients in zip(
-            layers, self.views(self.parameters), self.views(self.gradients), strict=True
+        """Hand the layers their views of parameters, gradients and averages, and tell them their units."""
+        for layer, units, parameters, gradients, averages in zip(
+            layers,
+            self._columns[1:],
+            self.views(self.parameters),
+            self.views(self.gradients),
+            self.average_views(),
+            strict=True,
         ):
+            layer.units = units
             layer.bind(parameters, gradients)
+            layer.bind_averages(averages)
+
+
+def _size(shapes: list[tuple[tuple[int, ...], ...]]) -> int:
+    return sum(math.prod(shape) for layer in shapes for shape in layer)
+
+
+def _cut(vector: np.ndarray, shapes: list[tuple[tuple[int, ...], ...]]) -> list[list[np.ndarray]]:
+    start = 0
+    views: list[list[np.ndarray]] = []
+    for layer in shapes:
+        views.append([])
+        for shape in layer:
+            stop = start + math.prod(shape)
+            views[-1].append(vector[start:stop].reshape(shape))
+            start = stop
+    return views

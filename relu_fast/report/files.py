@@ -54,16 +54,21 @@ def write_atomically(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], 
 def uninterrupted() -> Iterator[None]:
     """Ignore Ctrl-C inside the block: for what is short and must be done as a whole.
 
-    Signals are the main thread's: elsewhere the block runs as it would without.
+    SIGTERM as well, where that raises KeyboardInterrupt. Signals are the main thread's: elsewhere the block
+    runs as it would without.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignored = [signal.SIGINT]
+    if signal.getsignal(signal.SIGTERM) is signal.default_int_handler:
+        ignored.append(signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in ignored]
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(ignored, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _is_special(path: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .format import counted, percent
@@ -10,18 +12,41 @@ if TYPE_CHECKING:
     from .records import LayerReport
     from .study import ExperimentResult
 
-__all__ = ["findings"]
+__all__ = ["causes", "findings", "sparsity_findings"]
 
 
 def findings(result: ExperimentResult) -> list[str]:
     """Say what is remarkable: a sentence on dead units first, one on the loss last."""
     return [
         _dead_units(result),
+        *_history(result),
         *_silent_layers(result),
         *_zero_gradients(result),
         *_constant_output(result),
         _loss(result),
     ]
+
+
+def causes(result: ExperimentResult, layer: str | None = None) -> str:
+    """List the probable causes of deaths, in a layer or all, the most frequent first; "" if no unit died."""
+    deaths = [
+        event for event in result.report.events if event.kind == "death" and layer in (None, event.layer)
+    ]
+    known = Counter(event.cause.kind for event in deaths if event.cause is not None)
+    listed = [f"{count} {kind.replace('_', ' ')}" for kind, count in known.most_common()]
+    unknown = len(deaths) - known.total()
+    return ", ".join([*listed, f"{unknown} not known"] if unknown else listed)
+
+
+def _history(result: ExperimentResult) -> list[str]:
+    """Say how often units died and came back, and why they died."""
+    events = result.report.events
+    deaths = sum(event.kind == "death" for event in events)
+    if not deaths:
+        return []
+    back = len(events) - deaths
+    returned = f"; {counted(back, 'time')} one came back" if back else ""
+    return [f"{counted(deaths, 'time')} a unit died{returned}. Probable causes: {causes(result)}."]
 
 
 def _dead_units(result: ExperimentResult) -> str:
@@ -83,3 +108,53 @@ def _loss(result: ExperimentResult) -> str:
     if result.loss_floor is None:
         return sentence + "."
     return f"{sentence}; with random labels no network can expect less than ln 2 = {result.loss_floor:.4f}."
+
+
+def sparsity_findings(results: Sequence[ExperimentResult]) -> list[str]:
+    """Say what silent units cost or save in the networks that have any; nothing if none has."""
+    silent = [result for result in results if result.sparsity.skippable > 0.0]
+    if not silent:
+        return []
+    sentences = [_sizes(max(silent, key=lambda result: result.sparsity.patterns))]
+    most = max(silent, key=lambda result: result.sparsity.skippable)
+    least = min(silent, key=lambda result: result.sparsity.skippable)
+    sentences.append(
+        f"Most multiplications have a zero as input in {most.name}, {percent(most.sparsity.skippable)}"
+        + ("." if most is least else f", fewest in {least.name}, {percent(least.sparsity.skippable)}.")
+    )
+    smaller = max(silent, key=lambda result: result.sparsity.removable)
+    if smaller.sparsity.removable > 0.0:
+        sentences.append(
+            f"Cutting out dead units saves most in {smaller.name}: {percent(smaller.sparsity.removable)} of the "
+            "multiplications of every row, with the same output on all validation rows."
+        )
+    return [*sentences, *_noise(silent)]
+
+
+def _sizes(result: ExperimentResult) -> str:
+    sparsity = result.sparsity
+    _, low, median, high, _ = sparsity.quantiles
+    return (
+        f"In {result.name} a row uses {median} of {counted(sparsity.units, 'unit')} (median; {low} to {high} for "
+        f"90 % of the rows), and there are {sparsity.patterns} different sets of them among "
+        f"{counted(result.probe_rows, 'row')}."
+    )
+
+
+def _noise(results: Sequence[ExperimentResult]) -> list[str]:
+    """Say in which network the largest noise changes most, and in which least."""
+    shaken = [result for result in results if result.sparsity.noise[-1].overlap is not None]
+    if not shaken:
+        return []
+    level = shaken[0].sparsity.noise[-1].level
+    overlaps = {result.name: result.sparsity.noise[-1].overlap or 0.0 for result in shaken}
+    calm, restless = (
+        max(overlaps, key=lambda name: overlaps[name]),
+        min(overlaps, key=lambda name: overlaps[name]),
+    )
+    sentence = (
+        f"Noise of {level} on the inputs leaves {percent(overlaps[restless])} of the active units the same"
+    )
+    if calm == restless:
+        return [f"{sentence} in {restless}."]
+    return [f"{sentence} in {restless}, {percent(overlaps[calm])} in {calm}."]

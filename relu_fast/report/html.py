@@ -7,8 +7,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..activations import ACTIVATIONS
 from ..verdicts import Evidence
 from . import plots
+from .answers import dead_of, dormant_of
+from .findings import causes, sparsity_findings
 from .format import counted, magnitude, percent
 from .records import LayerReport
 from .ridges import ridges
@@ -17,7 +20,7 @@ from .text import explain
 
 __all__ = ["render"]
 
-REMARKABLE = ("non_finite", "dead", "unfired")
+REMARKABLE = ("non_finite", "proven", "dead", "unfired")
 """The states whose units are listed one by one."""
 
 
@@ -38,11 +41,16 @@ def render(study: Study) -> str:
     )
     environment.filters |= {"percent": percent, "magnitude": magnitude, "grouped": grouped}
     environment.globals |= {
+        "activations": ACTIVATIONS,
+        "causes": causes,
         "counted": counted,
         "dead_of": dead_of,
+        "dormant_of": dormant_of,
         "explain": explain,
         "figures": Figures(),
+        "loss_legend": plots.LOSS_LEGEND,
         "remarkable": remarkable,
+        "sparsity_findings": sparsity_findings,
         "tensors": TENSORS,
     }
     return environment.get_template("lab.html.j2").render(study=study)
@@ -53,29 +61,30 @@ def grouped(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
-def dead_of(result: ExperimentResult) -> tuple[int | None, int]:
-    """Count the dead units (None: not known), and those that can be dead."""
-    gated = [layer for layer in result.layers.values() if layer.gate is not None]
-    dead = [layer.dead for layer in gated if layer.dead is not None]
-    return sum(dead) if len(dead) == len(gated) else None, sum(layer.units for layer in gated)
-
-
 def remarkable(layer: LayerReport) -> list[Evidence]:
     """List the evidence for each unit that is broken, dead, or never fired."""
     return [evidence for evidence in map(layer.evidence, range(layer.units)) if evidence.state in REMARKABLE]
 
 
 class Figures:
-    """The figures of an experiment, as markup."""
+    """The figures of the page, as markup."""
 
-    def losses(self, result: ExperimentResult) -> Markup:
+    def losses(self, result: ExperimentResult, reference: ExperimentResult | None) -> Markup:
         """Draw the loss curves."""
-        return Markup(plots.losses(result))
+        return Markup(plots.losses(result, reference))
 
     def dead_units(self, result: ExperimentResult) -> Markup | None:
         """Draw the dead units over the epochs; None where no unit can be dead."""
         svg = plots.dead_units(result)
         return None if svg is None else Markup(svg)
+
+    def active_units(self, result: ExperimentResult) -> Markup:
+        """Draw the active units per row over the epochs."""
+        return Markup(plots.active_units(result))
+
+    def activation(self, name: str) -> Markup:
+        """Draw an activation and its derivative."""
+        return Markup(plots.activation(ACTIVATIONS[name]))
 
     def ridges(self, result: ExperimentResult, layer: str, tensor: str) -> Markup:
         """Draw a layer's histograms over the epochs."""

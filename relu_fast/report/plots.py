@@ -1,121 +1,115 @@
-"""Records as figures: inline SVG whose colors are CSS variables, so that a page can be light or dark.
-
-Matplotlib draws with stand-ins, one hex color for each variable; the SVG text gets the variables instead.
-"""
+"""The figures of a study that are lines: losses, dead units, the activations themselves."""
 
 from __future__ import annotations
 
-import html
-import io
-import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
+from .. import ufuncs
+from ..activations import Activation
+from .lines import Line, lines
+from .records import LayerReport
 from .study import ExperimentResult
 
-__all__ = ["SERIES", "dead_units", "losses"]
+__all__ = ["LOSS_LEGEND", "SERIES", "activation", "active_units", "dead_units", "losses"]
 
-SERIES = 6
-"""How many variables ``--series-1`` ... a page has to define, besides ``--ink --muted --line``."""
+SERIES = 7
+"""How many variables ``--series-1`` ... a page has to define, besides ``--muted --line --bar``."""
 
-_INK, _MUTED, _LINE = "#000001", "#000002", "#000003"
-_VARIABLES = {_INK: "ink", _MUTED: "muted", _LINE: "line"}
-_VARIABLES |= {f"#0000{0x10 + i:02x}": f"series-{i}" for i in range(1, SERIES + 1)}
-
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 8.5,
-    "text.color": _INK,
-    "axes.edgecolor": _LINE,
-    "axes.labelcolor": _MUTED,
-    "axes.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    "grid.color": _LINE,
-    "grid.linewidth": 0.6,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.labelcolor": _MUTED,
-    "ytick.labelcolor": _MUTED,
-    "lines.linewidth": 1.6,
-    "legend.frameon": False,
-    "path.simplify": True,
+LOSS_LEGEND = {
+    "series-1": "training",
+    "series-2": "validation",
+    "bar": "validation of what it is compared with",
+    "muted": "the expected loss that no network can beat",
 }
+"""Colors of the lines in `losses`, and what they are."""
 
 
-@matplotlib.rc_context(_STYLE)
-def losses(result: ExperimentResult) -> str:
-    """Draw the losses over the epochs, and the loss that cannot be beaten if there is one."""
+def losses(result: ExperimentResult, reference: ExperimentResult | None = None) -> str:
+    """Draw the losses over the epochs, and what they are compared with; `LOSS_LEGEND` says which is which."""
     curves = result.curves()
-    figure, axes = _over_epochs(curves["epoch"], "loss")
-    marker = "o" if len(curves["epoch"]) == 1 else None
-    axes.plot(curves["epoch"], curves["loss"], color=_series(1), marker=marker, label="training")
-    axes.plot(curves["epoch"], curves["val_loss"], color=_series(2), marker=marker, label="validation")
+    shown = [
+        Line("", "series-2", curves["epoch"], curves["val_loss"]),
+        Line("", "series-1", curves["epoch"], curves["loss"]),
+    ]
+    if reference is not None and reference is not result:
+        other = reference.curves()
+        shown.append(Line("", "bar", other["epoch"], other["val_loss"]))
+    span = _epochs(result)
     if result.loss_floor is not None:
-        axes.axhline(result.loss_floor, color=_MUTED, linewidth=1, linestyle=(0, (4, 3)), label="ln 2")
-    axes.ticklabel_format(axis="y", useOffset=False)
-    axes.legend(loc="best")
-    return _svg(figure, f"Training and validation loss of {result.name} over {len(result.epochs)} epochs")
+        shown.append(Line("", "muted", span, (result.loss_floor,) * 2, dashed=True))
+    title = f"Training and validation loss of {result.name} over {len(result.epochs)} epochs"
+    return lines(shown, title, x_label="epoch", x_span=span)
 
 
-@matplotlib.rc_context(_STYLE)
 def dead_units(result: ExperimentResult) -> str | None:
     """Draw the dead units over the epochs, a line for each layer that can have any; None if none can."""
-    layers = [(name, layer) for name, layer in result.layers.items() if layer.gate is not None]
+    layers = {name: layer for name, layer in result.layers.items() if layer.gate is not None}
     if not layers:
         return None
-    curves = result.curves()
-    figure, axes = _over_epochs(curves["epoch"], "dead units")
-    marker = "o" if len(curves["epoch"]) == 1 else None
-    for i, (name, _) in enumerate(layers):
-        dead = [np.nan if value is None else value for value in curves["layers"][name]["dead"]]
-        axes.plot(curves["epoch"], dead, color=_series(1 + i % SERIES), marker=marker, label=name)
-    axes.set_ylim(0, 1.06 * max(layer.units for _, layer in layers))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-    axes.legend(loc="best")
-    return _svg(figure, f"Dead units of each layer of {result.name} over {len(result.epochs)} epochs")
+    title = f"Dead units of each layer of {result.name} over {len(result.epochs)} epochs"
+    return _by_layer(result, list(layers), lambda layer: layer.dead, title)
 
 
-def _series(number: int) -> str:
-    return f"#0000{0x10 + number:02x}"
+def active_units(result: ExperimentResult) -> str:
+    """Draw the mean number of units that are active for a row over the epochs, a line for each layer."""
+    title = f"Active units per row in each layer of {result.name} over {len(result.epochs)} epochs"
+    hidden = list(result.layers)[:-1] or list(result.layers)
+    return _by_layer(result, hidden, lambda layer: layer.active_per_example, title)
 
 
-def _over_epochs(epochs: Sequence[int], quantity: str) -> tuple[Figure, Axes]:
-    """Return an empty figure of a quantity over the epochs."""
-    figure = Figure(figsize=(4.4, 2.5), layout="constrained", facecolor="none")
-    axes = figure.subplots()
-    axes.grid(axis="y")
-    axes.set_ylabel(quantity)
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
-    return figure, axes
+def activation(row: Activation) -> str:
+    """Draw an activation and its derivative; the range where both output and derivative are flat is marked."""
+    params = {name: 0.25 if default is None else default for name, default in row.params.items()}
+    gate, ceiling = row.gate_for(**params), row.ceiling_for(**params)
+    low, high = -4.0, 8.0 if isinstance(ceiling, float) and ceiling > 4.0 else 4.0
+    x = np.linspace(low, high, 241)
+    y = getattr(ufuncs, row.name)(x, *params.values())
+    slope = getattr(ufuncs, f"{row.name}_backward")(np.ones_like(x), x, *params.values())
+    # prelu's has the gradient of its weight as a second one.
+    slope = slope[0] if isinstance(slope, tuple) else slope
+    shaded = [] if not isinstance(gate, float) else [(low, gate)]
+    shaded += [] if not isinstance(ceiling, float) else [(ceiling, high)]
+    points = x.tolist()
+    return lines(
+        [
+            Line("derivative", "series-2", points, _broken_at_jumps(slope, 0.1)),
+            Line(row.name, "series-1", points, _broken_at_jumps(y, 0.2)),
+        ],
+        f"{row.name} and its derivative between {low:g} and {high:g}",
+        x_label="z",
+        x_span=(low, high),
+        y_span=(min(-1.3, float(y.min())), min(4.0, max(1.3, float(y.max()), float(slope.max())))),
+        zero=True,
+        shaded=shaded,
+    )
 
 
-def _svg(figure: Figure, title: str) -> str:
-    """Return the figure as an <svg> element that scales with the page and says what it shows."""
-    buffer = io.StringIO()
-    # The salt goes into the ids of the drawing, which are to be unique on a page.
-    with matplotlib.rc_context({"svg.hashsalt": title}):
-        figure.savefig(buffer, format="svg")
-    text = buffer.getvalue()
-    body = text[text.index("<g ") : text.rindex("</svg>")]
-    for pattern, replacement in (
-        (r'<g id="[^"]*"', "<g"),
-        (r"font-family: [^;]*; ", ""),
-        (r'"[^"]*"', lambda attribute: re.sub(r"(\d\.\d)\d+", r"\1", attribute[0])),
-        (r"\s+", " "),
-        (r"#0000[0-9a-f]{2}", lambda match: f"var(--{_VARIABLES[match[0]]})"),
-    ):
-        body = re.sub(pattern, replacement, body)
-    width, height = 72 * figure.get_size_inches()
-    label = html.escape(title)
-    return f'<svg role="img" aria-label="{label}" viewBox="0 0 {width:g} {height:g}">{body}</svg>'
+def _broken_at_jumps(y: np.ndarray, most: float) -> list[float | None]:
+    """Leave a gap where neighbours differ by more than that."""
+    jumps = np.flatnonzero(np.abs(np.diff(y)) > most)
+    values: list[float | None] = y.tolist()
+    for i in jumps.tolist():
+        values[i] = None
+    return values
+
+
+def _by_layer(
+    result: ExperimentResult, names: Sequence[str], value: Callable[[LayerReport], float | None], title: str
+) -> str:
+    """Draw a value of each layer at every snapshot: the first may be that before the first step, epoch 0."""
+    history = [point for point in result.report.history if point.step is not None]
+    steps = [float(point.step or 0) for point in history]
+    shown = [
+        Line(name, f"series-{1 + i % SERIES}", steps, [value(point.layers[name]) for point in history])
+        for i, name in enumerate(names)
+    ]
+    most = max(result.layers[name].units for name in names)
+    span = (steps[0], steps[-1]) if len(steps) > 1 else _epochs(result)
+    return lines(shown, title, x_label="epoch", x_span=span, y_span=(0.0, 1.06 * most), whole=True)
+
+
+def _epochs(result: ExperimentResult) -> tuple[float, float]:
+    first, last = result.epochs[0].epoch, result.last.epoch
+    return (first, last) if last > first else (first - 0.5, last + 0.5)

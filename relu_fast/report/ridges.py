@@ -1,22 +1,21 @@
 """Histograms over epochs as one SVG figure: a ridge an epoch, the latest in front, as TensorBoard shows them.
 
-A report has dozens of these, and Matplotlib takes a tenth of a second for each: they are written directly.
+A report has hundreds of these, and Matplotlib takes a tenth of a second for each: they are written directly.
 """
 
 from __future__ import annotations
 
-import html
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .axes import figure, text, tick_labels, ticks
 from .study import Histogram
 
 __all__ = ["ridges"]
 
-MOST_RIDGES = 26
+MOST_RIDGES = 13
 OVERLAP = 2.6
 """Height of a ridge in distances between two epochs."""
 
@@ -24,8 +23,6 @@ OVERLAP = 2.6
 WIDTH, HEIGHT = 240, 180
 LEFT, TOP, BOTTOM = 22, 4, 152
 BAR_WIDTH, BAR_GAP = 34, 12
-
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def ridges(epochs: Sequence[int], histograms: Sequence[Histogram], title: str) -> str:
@@ -68,10 +65,7 @@ def ridges(epochs: Sequence[int], histograms: Sequence[Histogram], title: str) -
     parts.append(f'<path d="M{LEFT} {BOTTOM}H{right}" style="stroke:var(--line)"/>')
     if zeros:
         parts += _zero_bars(shown, baselines, step)
-    return (
-        f'<svg role="img" aria-label="{html.escape(title)}" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        f'style="fill:var(--muted);font-size:8.5px">{"".join(parts)}</svg>'
-    )
+    return figure(WIDTH, HEIGHT, title, parts)
 
 
 def _path(x: NDArray[np.float64], y: NDArray[np.float64], empty: NDArray[np.bool_]) -> str:
@@ -81,23 +75,18 @@ def _path(x: NDArray[np.float64], y: NDArray[np.float64], empty: NDArray[np.bool
 
 
 def _epoch_label(epoch: int, baseline: float) -> str:
-    return _text(LEFT - 5, baseline, str(epoch), anchor="end")
+    return text(LEFT - 5, baseline, str(epoch), anchor="end")
 
 
 def _value_axis(low: float, high: float, right: float) -> list[str]:
     """Label three to six round numbers below the plot, and their common power of ten."""
-    step = _round_up((high - low) / 4)
-    ticks = [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
-    exponent = math.floor(math.log10(max(map(abs, ticks)) or 1.0))
-    exponent = 0 if -2 < exponent < 4 else exponent
-    parts = []
-    for tick in ticks:
-        x = LEFT + (right - LEFT) * (tick - low) / (high - low)
-        parts.append(_text(x, BOTTOM + 12, f"{tick / 10.0**exponent:.3g}".replace("-", "−"), anchor="middle"))
-    if exponent:
-        power = "×10" + str(exponent).translate(SUPERSCRIPTS)
-        parts.append(_text(right, BOTTOM + 24, power, anchor="end"))
-    return parts
+    values = ticks(low, high)
+    labels, power = tick_labels(values)
+    parts = [
+        text(LEFT + (right - LEFT) * (value - low) / (high - low), BOTTOM + 12, words, anchor="middle")
+        for value, words in zip(values, labels, strict=True)
+    ]
+    return [*parts, text(right, BOTTOM + 24, power, anchor="end")] if power else parts
 
 
 def _zero_bars(shown: Sequence[Histogram], baselines: Sequence[float], step: float) -> list[str]:
@@ -110,20 +99,16 @@ def _zero_bars(shown: Sequence[Histogram], baselines: Sequence[float], step: flo
     return [
         *parts,
         f'<path d="M{left} {BOTTOM}h{BAR_WIDTH}" style="stroke:var(--line)"/>',
-        _text(left, BOTTOM + 12, "0", anchor="middle"),
-        _text(WIDTH, BOTTOM + 12, "100 %", anchor="end"),
-        _text(left + BAR_WIDTH / 2, BOTTOM + 24, "zeros", anchor="middle"),
+        text(left, BOTTOM + 12, "0", anchor="middle"),
+        text(WIDTH, BOTTOM + 12, "100 %", anchor="end"),
+        text(left + BAR_WIDTH / 2, BOTTOM + 24, "zeros", anchor="middle"),
     ]
 
 
 def _nothing_to_show(shown: Sequence[Histogram], right: float) -> str:
     broken = any(histogram.nonfinite for histogram in shown)
     message = "no finite value" if broken else "exactly zero in every epoch"
-    return _text((LEFT + right) / 2, (TOP + BOTTOM) / 2, message, anchor="middle")
-
-
-def _text(x: float, y: float, text: str, *, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'
+    return text((LEFT + right) / 2, (TOP + BOTTOM) / 2, message, anchor="middle")
 
 
 def _outline(
@@ -156,9 +141,3 @@ def _span(histograms: Sequence[Histogram]) -> tuple[float, float]:
 def _spread(count: int, most: int) -> list[int]:
     """Return at most `most` of the numbers from 0 to count - 1, evenly spread, with first and last."""
     return sorted({round(i) for i in np.linspace(0, count - 1, min(count, most))})
-
-
-def _round_up(step: float) -> float:
-    """Return the next larger of 1, 2, 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(step))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step)

@@ -16,7 +16,7 @@ from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.summary import histogram, scalar
 
 from .files import uninterrupted
-from .study import EpochRecord
+from .study import EpochRecord, dormant
 
 __all__ = ["EVENT_FILES", "EventLog"]
 
@@ -38,10 +38,11 @@ class EventLog:
     The tags, with the epoch as step::
 
         loss, val_loss                                                       scalars
-        dead_units/<layer>, always_on_units/<layer>, sparsity/<layer>,
-        mean_abs_gradient/<layer>                                            scalars
+        dead_units/<layer>, dormant_units/<layer>, always_on_units/<layer>, sparsity/<layer>,
+        active_units_per_example/<layer>, mean_abs_gradient/<layer>,
+        gradient_norm/<layer>                                                scalars
         outputs/<layer>, pre_activation_gradient/<layer>,
-        kernel_gradient/<layer>, bias_gradient/<layer>                       histograms
+        kernel_gradient/<layer>, bias_gradient/<layer>, kernel/<layer>       histograms
 
     Parameters
     ----------
@@ -104,9 +105,12 @@ class EventLog:
         for name, layer in record.snapshot.layers.items():
             scalars |= {
                 f"dead_units/{name}": layer.dead,
+                f"dormant_units/{name}": dormant(layer),
                 f"always_on_units/{name}": layer.counts["always_on"],
                 f"sparsity/{name}": layer.sparsity,
+                f"active_units_per_example/{name}": layer.active_per_example,
                 f"mean_abs_gradient/{name}": record.layers[name].mean_abs_gradient,
+                f"gradient_norm/{name}": record.layers[name].gradient_norm,
             }
         for tag, value in scalars.items():
             if value is not None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from small_lab import HEALTHY, STILLBORN
 
+import relu_fast as rf
 from relu_fast.cli import main
 from relu_fast.lab import output, study
 from relu_fast.lab.experiments import EXPERIMENTS
@@ -22,12 +23,17 @@ from relu_fast.lab.output import OutputFolder
 from relu_fast.report.study import Study
 
 SMALL = ["--epochs", "2", "--samples", "400"]
-LAYERS = {
+RELU = ["dense_1", "dense_2", "dense_3", "dense_4"]
+LAYERS = dict.fromkeys(EXPERIMENTS, RELU) | {
     "one-layer": ["dense_1"],
-    "three-layer": ["dense_1", "dense_2", "dense_3", "dense_4"],
-    "selu": ["dense_1", "dense_2", "dense_3", "dense_4"],
+    "more-layers": [f"dense_{i}" for i in range(1, 8)],
+    "act-prelu": ["prelu_1", "prelu_2", "prelu_3", "dense_4"],
+    "batchnorm": ["activation_1", "activation_2", "activation_3", "dense_4"],
 }
-HISTOGRAMS = ("outputs", "pre_activation_gradient", "kernel_gradient", "bias_gradient")
+HISTOGRAMS = ("outputs", "pre_activation_gradient", "kernel_gradient", "bias_gradient", "kernel")
+CONTROL = "gradient-clipping.control"
+LOOKED_AT = ("one-layer", "three-layer", "act-prelu", "batchnorm", "gradient-clipping")
+"""Experiments whose event files are read: one of each kind."""
 
 
 def run(*words):
@@ -78,15 +84,27 @@ def blink(monkeypatch):
 def test_the_folder_holds_report_summary_and_a_run_for_each_experiment(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["report.html", "summary.json", "tensorboard"]
     runs = sorted(path.parent.name for path in folder.glob("tensorboard/*/events.out.tfevents.*"))
-    assert runs == sorted(EXPERIMENTS)
+    assert runs == sorted([*EXPERIMENTS, CONTROL])
 
 
 def test_the_summary_has_a_row_for_each_layer(summary):
     rows = [(row["experiment"], row["layer"], row["units"]) for row in summary["table"]]
-    units = {"one-layer": [1], "three-layer": [64, 64, 64, 1], "selu": [64, 64, 64, 1]}
     assert rows == [
-        (name, layer, n) for name in EXPERIMENTS for layer, n in zip(LAYERS[name], units[name], strict=True)
+        (name, layer, 1 if layer == LAYERS[name][-1] else 64)
+        for name in EXPERIMENTS
+        for layer in LAYERS[name]
     ]
+
+
+def test_the_summary_has_an_answer_to_each_question(summary):
+    assert list(summary["answers"]) == list(EXPERIMENTS)
+    for name, answer in summary["answers"].items():
+        assert answer.endswith(".")
+        assert "\n" not in answer
+        dead = [row["dead"] for row in summary["table"] if row["experiment"] == name]
+        gate = [layer["gate"] for layer in summary["experiments"][name]["report"]["layers"].values()]
+        if gate[0] is not None and name != "one-layer":
+            assert f"{sum(dead)} of {64 * (len(dead) - 1)}" in answer
 
 
 def test_the_summary_says_what_was_run(summary):
@@ -99,7 +117,9 @@ def test_the_summary_says_what_was_run(summary):
         "seed": 0,
         "target": "random",
     }
-    assert summary["command"].startswith("relu-fast lab --experiments one-layer,three-layer,selu --epochs 2")
+    assert summary["command"] == (
+        "relu-fast lab --epochs 2 --samples 400 --batch-size 32 --seed 0 --target random"
+    )
     assert summary["versions"]["NumPy"] == np.__version__
     assert summary["run"]["interrupted"] is False
 
@@ -108,10 +128,10 @@ def test_curves_and_table_and_report_agree(summary):
     for row in summary["table"]:
         experiment = summary["experiments"][row["experiment"]]
         curves, layer = experiment["epochs"], experiment["report"]["layers"][row["layer"]]
-        assert curves["epoch"] == [1, 2]
+        assert curves["epoch"] == ([1, 2, 3, 4] if row["experiment"] == "more-epochs" else [1, 2])
         for name in ("loss", "val_loss"):
             assert curves[name][-1] == row[name]
-        for name in ("dead", "always_on", "sparsity", "mean_abs_gradient"):
+        for name in ("dead", "always_on", "dormant", "sparsity", "mean_abs_gradient"):
             assert curves["layers"][row["layer"]][name][-1] == row[name]
         assert {name: layer[name] for name in ("units", "dead", "sparsity")}.items() <= row.items()
         assert layer["phase"] == "validation"
@@ -125,7 +145,7 @@ def test_curves_and_table_and_report_agree(summary):
 def runs(folder):
     reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     runs = {}
-    for name in EXPERIMENTS:
+    for name in (*LOOKED_AT, CONTROL):
         # 0 keeps everything; the default would sample.
         runs[name] = reader.EventAccumulator(
             str(folder / "tensorboard" / name), size_guidance={"scalars": 0, "histograms": 0}
@@ -134,7 +154,7 @@ def runs(folder):
     return runs
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", LOOKED_AT)
 def test_histograms_of_every_layer_stand_at_every_epoch(runs, name):
     expected = {f"{tensor}/{layer}" for tensor in HISTOGRAMS for layer in LAYERS[name]}
     assert set(runs[name].Tags()["histograms"]) == expected
@@ -142,35 +162,41 @@ def test_histograms_of_every_layer_stand_at_every_epoch(runs, name):
         assert [event.step for event in runs[name].Histograms(tag)] == [1, 2]
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", LOOKED_AT)
 def test_histograms_hold_the_tensor(runs, summary, name):
     inputs = [4, 64, 64, 64]
     units = [layer["units"] for layer in summary["experiments"][name]["report"]["layers"].values()]
     probe = summary["experiments"][name]["probe_rows"]
     for layer, fan_in, n in zip(LAYERS[name], inputs, units, strict=False):
-        sizes = (probe * n, probe * n, fan_in * n, n)
+        sizes = (probe * n, probe * n, fan_in * n, n, fan_in * n)
         for tensor, size in zip(HISTOGRAMS, sizes, strict=True):
             for event in runs[name].Histograms(f"{tensor}/{layer}"):
                 assert event.histogram_value.num == size
                 assert sum(event.histogram_value.bucket) == size
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", LOOKED_AT)
 def test_scalars_are_the_summarys_curves(runs, summary, name):
     curves = summary["experiments"][name]["epochs"]
     expected = {"loss": curves["loss"], "val_loss": curves["val_loss"]}
     for layer, values in curves["layers"].items():
         expected |= {
             f"dead_units/{layer}": values["dead"],
+            f"dormant_units/{layer}": values["dormant"],
             f"always_on_units/{layer}": values["always_on"],
             f"sparsity/{layer}": values["sparsity"],
+            f"active_units_per_example/{layer}": values["active_per_example"],
             f"mean_abs_gradient/{layer}": values["mean_abs_gradient"],
+            f"gradient_norm/{layer}": values["gradient_norm"],
         }
-    assert set(runs[name].Tags()["scalars"]) == set(expected)
-    for tag, values in expected.items():
-        events = runs[name].Scalars(tag)
-        assert [event.step for event in events] == [1, 2]
-        assert [event.value for event in events] == [np.float32(value) for value in values]
+    known = {
+        tag: [(i, np.float32(value)) for i, value in enumerate(values, start=1) if value is not None]
+        for tag, values in expected.items()
+    }
+    known = {tag: values for tag, values in known.items() if values}
+    assert set(runs[name].Tags()["scalars"]) == set(known)
+    for tag, values in known.items():
+        assert [(event.step, event.value) for event in runs[name].Scalars(tag)] == values
 
 
 def test_a_second_run_replaces_the_first_ones_events(tmp_path, blink):
@@ -239,9 +265,12 @@ def test_every_figure_of_the_page_says_what_it_shows(page):
     labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
     assert len(labels) == figures
     assert all(labels)
-    layers = sum(map(len, LAYERS.values()))
-    # Of each layer histograms and a map of its units; of each experiment the losses, and dead units of two.
-    assert figures == layers * (len(HISTOGRAMS) + 1) + 3 + 2
+    layers = sum(map(len, LAYERS.values())) + len(LAYERS["gradient-clipping"])
+    gated = sum(not name.startswith("act-") for name in EXPERIMENTS)
+    # Of each layer histograms and a map of its units; of each experiment the losses, active units a row and their
+    # range; dead units where there can be any; the activations.
+    expected = layers * (len(HISTOGRAMS) + 1) + 3 * len(EXPERIMENTS) + gated + len(rf.ACTIVATIONS)
+    assert figures == expected
 
 
 def test_table_headers_have_a_scope(page):
@@ -261,12 +290,33 @@ def test_the_page_says_how_to_get_the_same_numbers(page, summary):
 # The same numbers
 
 
-@pytest.mark.parametrize("names", [["selu"], ["selu", "one-layer"]])
+NAMES = ["gradient-clipping", "one-layer", "revive"]
+
+
+@pytest.mark.parametrize("names", [["revive"], ["revive", "one-layer"]])
 def test_an_experiments_numbers_do_not_depend_on_the_others(folder, tmp_path, names):
     assert run(*SMALL, "--experiments", ",".join(names), "--out", tmp_path) == 0
     alone, together = numbers_of(tmp_path)["experiments"], numbers_of(folder)["experiments"]
     assert list(alone) == names
     assert alone == {name: together[name] for name in names}
+
+
+def without_times(page):
+    """The page without the times of the run and of its experiments."""
+    page = re.sub(r"\d{4}-\d\d-\d\dT[^<]*", "", page)
+    return re.sub(r"[\d.]+ s\b", "", page)
+
+
+def test_no_number_and_no_page_depends_on_the_number_of_jobs(tmp_path):
+    for jobs in (1, 2, 3):
+        options = ["--jobs", jobs, "--experiments", ",".join(NAMES), "--out", tmp_path / str(jobs)]
+        assert run(*SMALL, *options) == 0
+    one = tmp_path / "1"
+    for other in (tmp_path / "2", tmp_path / "3"):
+        assert numbers_of(other) == numbers_of(one)
+        pages = [without_times((place / "report.html").read_text(encoding="utf-8")) for place in (one, other)]
+        assert pages[0] == pages[1]
+        assert sorted(path.name for path in (other / "tensorboard").iterdir()) == sorted([*NAMES, CONTROL])
 
 
 def test_another_seed_gives_other_numbers(folder, tmp_path):
@@ -277,14 +327,26 @@ def test_another_seed_gives_other_numbers(folder, tmp_path):
 
 def test_a_process_of_its_own_gives_the_same_numbers(folder, tmp_path):
     command = [sys.executable, "-m", "relu_fast.cli", "lab", *SMALL, "--out", str(tmp_path)]
-    command += ["--experiments", "one-layer", "selu"]
+    command += ["--experiments", "one-layer", "revive"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     own, together = numbers_of(tmp_path)["experiments"], numbers_of(folder)["experiments"]
-    assert own == {name: together[name] for name in ("one-layer", "selu")}
+    assert own == {name: together[name] for name in ("one-layer", "revive")}
     # No terminal: a line for each experiment, and no drawing.
-    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["[1/2] one-layer", "[2/2] selu"]
+    lines = done.stderr.splitlines()
+    assert [line.split()[0] for line in lines] == ["[1/2]", "[2/2]"]
+    assert sorted(line.split()[1] for line in lines) == ["one-layer:", "revive:"]
     assert "\x1b" not in done.stdout + done.stderr
     assert str(tmp_path / "report.html") in done.stdout
+
+
+def test_the_list_shows_every_experiment_and_its_question(capsys, tmp_path):
+    assert run("--list", "--out", tmp_path / "out") == 0
+    output, error = capsys.readouterr()
+    assert error == ""
+    assert [tuple(line.split(maxsplit=1)) for line in output.splitlines()] == [
+        (name, row.question) for name, row in EXPERIMENTS.items()
+    ]
+    assert not (tmp_path / "out").exists()
 
 
 # Bad options
@@ -295,9 +357,11 @@ def test_a_process_of_its_own_gives_the_same_numbers(folder, tmp_path):
     [
         (
             ["--experiments", "two-layer"],
-            "unknown experiment 'two-layer'; choose from one-layer, three-layer",
+            "unknown experiment 'two-layer'; the nearest: one-layer, three-layer, more-layers (relu-fast lab --list",
         ),
-        (["--experiments", ","], "no experiment is named; choose from one-layer, three-layer, selu"),
+        (["--experiments", ","], "no experiment is named; choose from one-layer, three-layer, more-data"),
+        (["--jobs", "0"], "--jobs is 0, expected at least 1"),
+        (["--jobs", "many"], "argument --jobs: invalid int value: 'many'"),
         (["--epochs", "0"], "--epochs is 0, expected at least 1"),
         (["--epochs", "ten"], "argument --epochs: invalid int value: 'ten'"),
         (["--samples", "3"], "--samples is 3, expected at least 10"),
@@ -358,6 +422,7 @@ def without_permission(tmp_path):
 )
 def test_a_folder_that_cannot_be_written_is_found_before_training(tmp_path, capsys, monkeypatch, place):
     monkeypatch.setattr(study, "run_experiment", lambda *args, **options: pytest.fail("trained"))
+    monkeypatch.setattr(study, "run_in_workers", lambda *args, **options: pytest.fail("trained"))
     out = place(tmp_path)
     assert run(*SMALL, "--out", out) == 2
     output, error = capsys.readouterr()
@@ -379,7 +444,7 @@ def test_samples_that_cannot_fit_into_memory_are_found_before_training(tmp_path,
     monkeypatch.setattr("relu_fast.info._memory", lambda: 2**34)
     assert run("--samples", 10**9, "--out", tmp_path / "out") == 2
     assert capsys.readouterr().err == (
-        "relu-fast lab: --samples is 1000000000, which needs 104 GiB; this machine has 16\n"
+        "relu-fast lab: --samples is 1000000000, which needs 209 GiB; this machine has 16\n"
     )
     assert not (tmp_path / "out").exists()
 
@@ -389,7 +454,7 @@ def test_memory_that_runs_out_while_training_ends_with_one_line(tmp_path, capsys
         raise MemoryError
 
     monkeypatch.setattr(study, "run_experiment", run_experiment)
-    assert run(*SMALL, "--out", tmp_path) == 1
+    assert run(*SMALL, "--jobs", 1, "--out", tmp_path) == 1
     assert capsys.readouterr().err == (
         "relu-fast lab: --samples 400 do not fit into memory; nothing was finished, nothing was written\n"
     )
@@ -405,8 +470,10 @@ def test_a_disk_that_fills_up_while_training_gives_exit_code_1(tmp_path, capsys,
     assert last == f"relu-fast lab: cannot write to --out {str(tmp_path)!r}: No space left on device"
 
 
-def test_a_full_disk_while_training_ends_with_one_line(tmp_path):
-    command = [sys.executable, "-m", "relu_fast.cli", "lab", *SMALL, "--out", str(tmp_path)]
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_full_disk_while_training_ends_with_one_line(tmp_path, jobs):
+    command = [sys.executable, "-m", "relu_fast.cli", "lab", *SMALL, "--out", str(tmp_path), "--jobs", jobs]
+    command += ["--experiments", "one-layer,three-layer,act-elu"]
     limit = 20_000  # bytes a file: more than the first epoch of one-layer, less than that of three-layer
     done = subprocess.run(
         command,
@@ -451,7 +518,7 @@ def events_in(folder):
 
 def test_ctrl_c_leaves_what_was_finished(tmp_path, capsys, monkeypatch, blink):
     interrupt_at("stillborn", monkeypatch)
-    assert run(*SMALL, "--experiments", "healthy,stillborn", "--out", tmp_path) == 130
+    assert run(*SMALL, "--jobs", 1, "--experiments", "healthy,stillborn", "--out", tmp_path) == 130
     output, error = capsys.readouterr()
     assert "healthy" in output
     assert "stillborn" not in output
@@ -475,7 +542,7 @@ def test_ctrl_c_before_anything_was_finished_writes_nothing(tmp_path, capsys, mo
 
 
 def test_ctrl_c_leaves_the_results_of_an_earlier_run(tmp_path, monkeypatch, blink):
-    options = [*SMALL, "--experiments", "healthy,stillborn", "--out", tmp_path]
+    options = [*SMALL, "--jobs", 1, "--experiments", "healthy,stillborn", "--out", tmp_path]
     assert run(*options) == 0
     before = events_in(tmp_path)
     assert len(before) == 2
@@ -485,7 +552,7 @@ def test_ctrl_c_leaves_the_results_of_an_earlier_run(tmp_path, monkeypatch, blin
 
 
 def test_events_of_experiments_that_are_not_part_of_a_run_stay_and_are_told(tmp_path, capsys, blink):
-    assert run(*SMALL, "--experiments", "healthy,stillborn", "--out", tmp_path) == 0
+    assert run(*SMALL, "--jobs", 1, "--experiments", "healthy,stillborn", "--out", tmp_path) == 0
     assert "earlier run" not in capsys.readouterr().out
     assert run(*SMALL, "--experiments", "healthy", "--out", tmp_path) == 0
     last = capsys.readouterr().out.splitlines()[-1]
@@ -534,7 +601,7 @@ def test_an_error_while_training_leaves_what_was_finished(
         return real(experiment, settings, **options)
 
     monkeypatch.setattr(study, "run_experiment", run_experiment)
-    assert run(*SMALL, "--experiments", "healthy,stillborn", "--out", tmp_path) == 1
+    assert run(*SMALL, "--jobs", 1, "--experiments", "healthy,stillborn", "--out", tmp_path) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     reason = reason.format(out=str(tmp_path))
     assert last == f"relu-fast lab: {reason}; the files hold what was finished: healthy"
@@ -542,9 +609,11 @@ def test_an_error_while_training_leaves_what_was_finished(
     assert (tmp_path / "report.html").exists()
 
 
-def test_a_real_signal_ends_a_real_process(tmp_path):
+@pytest.mark.parametrize("names", ["one-layer", "one-layer,three-layer"], ids=["here", "in workers"])
+def test_a_real_signal_ends_a_real_process(tmp_path, names):
+    """The signal goes to the whole process group, as a terminal's Ctrl-C does."""
     command = [sys.executable, "-m", "relu_fast.cli", "lab", "--samples", "2000", "--epochs", "1000000"]
-    command += ["--experiments", "one-layer", "--out", str(tmp_path)]
+    command += ["--jobs", "2", "--experiments", names, "--out", str(tmp_path)]
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -552,12 +621,13 @@ def test_a_real_signal_ends_a_real_process(tmp_path):
         text=True,
         # A child of a background job would be born deaf to SIGINT.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        start_new_session=True,
     )
-    events = Path(tmp_path, "tensorboard", "one-layer.running")
+    running = [Path(tmp_path, "tensorboard", f"{name}.running") for name in names.split(",")]
     try:
-        while process.poll() is None and not any(events.glob("events*")):
+        while process.poll() is None and not all(any(events.glob("events*")) for events in running):
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
         _, error = process.communicate(timeout=60)
     finally:
         process.kill()

@@ -12,10 +12,10 @@ from relu_fast.lab.probe import PROBE_ROWS
 def test_each_epoch_has_losses_verdicts_and_histograms(tmp_path):
     result = result_of(HEALTHY, tmp_path)
     assert [record.epoch for record in result.epochs] == [1, 2, 3]
-    assert [point.step for point in result.report.history] == [1, 2, 3]
+    assert [point.step for point in result.report.history] == [0, 1, 2, 3]
     assert (result.training_rows, result.validation_rows, result.probe_rows) == (210, 90, 90)
     assert len(result.epochs_seconds) == 3
-    for record, point in zip(result.epochs, result.report.history, strict=True):
+    for record, point in zip(result.epochs, result.report.history[1:], strict=True):
         assert record.snapshot is point
         assert list(record.layers) == list(point.layers) == ["dense_1", "dense_2", "dense_3"]
         sizes = {name: histogram.size for name, histogram in record.layers["dense_2"].histograms.items()}

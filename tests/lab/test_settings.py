@@ -19,7 +19,7 @@ def parsed(words):
 
 def test_the_defaults_are_those_of_the_study():
     assert Settings() == Settings(
-        experiments=("one-layer", "three-layer", "selu"),
+        experiments=tuple(EXPERIMENTS),
         epochs=25,
         samples=200_000,
         batch_size=32,
@@ -34,7 +34,12 @@ def test_the_defaults_are_those_of_the_study():
     [
         Settings(),
         Settings(
-            experiments=("selu", "one-layer"), epochs=3, samples=10, batch_size=7, seed=2**70, target="abs"
+            experiments=("act-selu", "one-layer"),
+            epochs=3,
+            samples=10,
+            batch_size=7,
+            seed=2**70,
+            target="abs",
         ),
     ],
 )
@@ -44,12 +49,17 @@ def test_the_command_gives_the_settings_back(settings):
     assert parsed(words) == settings
 
 
+def test_the_command_names_experiments_unless_it_is_all_of_them():
+    assert "--experiments" not in Settings().command
+    assert "--experiments revive,one-layer " in Settings(experiments=("revive", "one-layer")).command
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--experiments", "selu,one-layer"], ("selu", "one-layer")),
-        (["--experiments", "selu", "one-layer"], ("selu", "one-layer")),
-        (["--experiments", "selu, one-layer", "selu,"], ("selu", "one-layer")),
+        (["--experiments", "act-selu,one-layer"], ("act-selu", "one-layer")),
+        (["--experiments", "act-selu", "one-layer"], ("act-selu", "one-layer")),
+        (["--experiments", "act-selu, one-layer", "act-selu,"], ("act-selu", "one-layer")),
     ],
 )
 def test_experiments_are_separated_by_commas_or_spaces(words, expected):
@@ -74,9 +84,10 @@ def test_quick_gives_way_to_what_is_given():
         ({"target": "xor"}, "unknown target 'xor'; choose from random, sum, abs"),
         (
             {"experiments": ("nine-layer",)},
-            "unknown experiment 'nine-layer'; choose from one-layer, three-layer, selu",
+            "unknown experiment 'nine-layer'; the nearest: one-layer, three-layer, more-layers "
+            "(relu-fast lab --list shows all)",
         ),
-        ({"experiments": ()}, "no experiment is named; choose from one-layer, three-layer, selu"),
+        ({"experiments": ()}, f"no experiment is named; choose from {', '.join(EXPERIMENTS)}"),
     ],
 )
 def test_a_bad_value_is_quoted(bad, message):
@@ -87,17 +98,29 @@ def test_a_bad_value_is_quoted(bad, message):
 
 def test_data_that_do_not_fit_into_memory_are_refused(monkeypatch):
     monkeypatch.setattr(info, "_memory", lambda: 2**30)
-    Settings(samples=2**30 // BYTES_PER_ROW)
+    Settings(experiments=("one-layer",), samples=2**30 // BYTES_PER_ROW)
     with pytest.raises(ValueError, match=r"^--samples is 100000000, which needs 10 GiB; this machine has 1$"):
-        Settings(samples=100_000_000)
+        Settings(experiments=("one-layer",), samples=100_000_000)
 
 
 def test_the_experiment_with_the_most_rows_decides_what_fits_into_memory(monkeypatch):
     monkeypatch.setattr(info, "_memory", lambda: 2**30)
-    monkeypatch.setitem(EXPERIMENTS, "large", replace(EXPERIMENTS["selu"], name="large", samples_factor=10))
-    Settings(experiments=("selu",), samples=2_000_000)
+    monkeypatch.setitem(
+        EXPERIMENTS, "large", replace(EXPERIMENTS["act-selu"], name="large", samples_factor=10)
+    )
+    Settings(experiments=("act-selu",), samples=2_000_000)
     with pytest.raises(ValueError, match="--samples is 2000000, which needs 2 GiB"):
-        Settings(experiments=("selu", "large"), samples=2_000_000)
+        Settings(experiments=("act-selu", "large"), samples=2_000_000)
+
+
+def test_experiments_that_run_at_a_time_need_their_memory_together(monkeypatch):
+    monkeypatch.setattr(info, "_memory", lambda: 2**30)
+    settings = Settings(experiments=("one-layer", "three-layer"), samples=6_000_000)
+    settings.check_memory(1)
+    with pytest.raises(
+        ValueError, match=r"^--samples is 6000000, which with --jobs 2 needs 1 GiB; this machine has 1$"
+    ):
+        settings.check_memory(2)
 
 
 def test_a_machine_that_does_not_tell_its_memory_takes_everything(monkeypatch):

@@ -1,11 +1,9 @@
 import io
-from dataclasses import replace
 
 import pytest
-from small_lab import HEALTHY, SMALL, STILLBORN, result_of
+from small_lab import GATELESS, HEALTHY, SMALL, STILLBORN, result_of, study_of
 
-from relu_fast.lab.terminal import Bars, Lines, print_findings, print_table, progress
-from relu_fast.report.study import LayerRow
+from relu_fast.lab.terminal import Bars, Lines, print_table, progress
 
 
 class Terminal(io.StringIO):
@@ -13,91 +11,77 @@ class Terminal(io.StringIO):
         return True
 
 
-ROW = LayerRow(
-    experiment="three-layer",
-    layer="dense_1",
-    units=64,
-    dead=64,
-    always_on=10,
-    sparsity=0.99999,
-    mean_abs_gradient=1.2e-05,
-    loss=0.693147,
-    val_loss=10.5,
-)
-ROWS = [
-    replace(ROW, experiment="one-layer", dead=0, mean_abs_gradient=0.0),
-    ROW,
-    replace(ROW, layer="dense_2", dead=None, mean_abs_gradient=float("nan"), sparsity=None),
-]
-
-
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    return [result_of(row, tmp_path_factory.mktemp("lab")) for row in (HEALTHY, STILLBORN)]
+    return [result_of(row, tmp_path_factory.mktemp("lab")) for row in (HEALTHY, STILLBORN, GATELESS)]
 
 
-def table_in(stream, monkeypatch, columns):
+def table_in(stream, results, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", "1")
-    print_table(ROWS, stream)
-    return stream.getvalue().splitlines()
-
-
-@pytest.mark.parametrize("stream", [Terminal, io.StringIO])
-@pytest.mark.parametrize("columns", [80, 200])
-def test_the_table_fits_80_columns_and_is_whole_in_a_pipe(monkeypatch, stream, columns):
-    lines = table_in(stream(), monkeypatch, columns)
-    plain = [line.replace("\x1b[1m", "").replace("\x1b[0m", "") for line in lines]
-    assert max(len(line.rstrip()) for line in plain) <= 80
-    header, rule, *body = [" ".join(line.split()) for line in plain if line.strip()][1:]
-    assert header == "experiment layer units dead on sparsity |gradient| loss loss"
-    assert set(rule) == {"─"}
-    assert body == [
-        "one-layer dense_1 64 0 10 > 99.9 % 0 0.6931 10.5000",
-        "three-layer dense_1 64 64 10 > 99.9 % 1.2e-05 0.6931 10.5000",
-        "dense_2 64 ? 10 ? nan",
+    print_table(study_of(*results), stream)
+    return [
+        line.replace("\x1b[1m", "").replace("\x1b[0m", "").rstrip() for line in stream.getvalue().splitlines()
     ]
 
 
-def test_findings_are_wrapped(results):
-    stream = io.StringIO()
-    print_findings(results, stream)
-    lines = stream.getvalue().splitlines()
-    assert all(len(line) < 80 for line in lines)
-    assert [line.split(":")[0] for line in lines if not line.startswith(" ")] == ["healthy", "stillborn"]
+def test_in_a_pipe_the_table_has_one_line_an_experiment(results, monkeypatch):
+    _, header, rule, *body = table_in(io.StringIO(), results, monkeypatch, 80)
+    study = study_of(*results)
+    assert header.split() == ["experiment", "dead", "dormant", "loss", "answer"]
+    assert set(rule) == {"─"}
+    assert [line.split()[0] for line in body] == ["healthy", "stillborn", "gateless"]
+    for line, result in zip(body, results, strict=True):
+        assert line.endswith(study.answer(result))
+        assert f" {result.last.val_loss:.4f} " in line
+    assert body[1].split()[1:3] == ["12/12", "?"]
+    assert body[2].split()[1] == "-"
 
 
-def test_a_pipe_gets_a_line_for_each_finished_experiment(results):
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_in_a_terminal_the_table_is_as_wide_as_that_and_answers_are_whole(results, monkeypatch, columns):
+    lines = table_in(Terminal(), results, monkeypatch, columns)
+    assert max(map(len, lines)) <= columns
+    start = lines[1].index("answer")
+    words = " ".join(line[start:] for line in lines[3:]).split()
+    study = study_of(*results)
+    assert words == " ".join(study.answer(result) for result in results).split()
+
+
+def test_a_pipe_gets_a_line_for_each_finished_experiment_in_the_order_they_finish(results):
     stream = io.StringIO()
-    with progress(stream, ["healthy", "stillborn"], [3, 3]) as shown:
+    with progress(stream, {"healthy": 3, "stillborn": 3}) as shown:
         assert type(shown) is Lines
-        for result in results:
+        for number, result in enumerate([results[1], results[0]]):
             shown.begin(result.name)
-            assert stream.getvalue().count("\n") == results.index(result)
+            assert stream.getvalue().count("\n") == number
             for record in result.epochs:
-                shown.epoch(record)
+                shown.epoch(result.name, record.epoch, record.loss, record.val_loss)
             shown.end(result)
     first, second = stream.getvalue().splitlines()
     last = results[1].last
-    assert first.startswith("[1/2] healthy: 3 epochs in ")
-    assert second.startswith("[2/2] stillborn: 3 epochs in ")
-    assert f"loss {last.loss:.4f}, validation loss {last.val_loss:.4f}. " in second
-    assert second.endswith(results[1].findings[0])
+    assert first.startswith("[1/2] stillborn: 3 epochs in ")
+    assert second.startswith("[2/2] healthy: 3 epochs in ")
+    assert f"loss {last.loss:.4f}, validation loss {last.val_loss:.4f}. " in first
+    assert first.endswith(results[1].findings[0])
 
 
-def test_a_terminal_gets_bars_with_epochs_and_losses(results, monkeypatch):
+def test_a_terminal_gets_a_bar_for_what_runs_and_a_line_for_what_is_finished(results, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", "140")
     stream = Terminal()
-    with progress(stream, ["healthy", "stillborn"], [SMALL.epochs] * 2) as shown:
+    healthy, stillborn, _ = results
+    with progress(stream, {"healthy": SMALL.epochs, "stillborn": SMALL.epochs, "later": 7}) as shown:
         assert type(shown) is Bars
-        shown.begin("healthy")
-        for record in results[0].epochs[:2]:
-            shown.epoch(record)
-        shown.end(results[0])
+        for result in (healthy, stillborn):
+            shown.begin(result.name)
+            for record in result.epochs[:2]:
+                shown.epoch(result.name, record.epoch, record.loss, record.val_loss)
+        shown.end(healthy)
     final = stream.getvalue()
-    assert "2/6" in final
+    assert "4/13" in final
     assert "2/3" in final
-    assert "0/3" in final
-    assert f"loss {results[0].epochs[1].loss:.4f}" in final
+    assert "0/7" not in final
+    assert f"loss {stillborn.epochs[1].loss:.4f}" in final
+    assert f"[1/3] healthy: 3 epochs in {healthy.seconds:.1f} s" in final

@@ -68,3 +68,96 @@ def test_twenty_steps_are_those_of_pytorch(activation, loss, dtype, rtol):
         np.testing.assert_allclose(model.gradients, flat, rtol=rtol, atol=rtol * np.abs(flat).max())
         theirs.step()
         ours.step(model.parameters, model.gradients)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-9), (np.float32, 2e-3)])
+def test_twenty_steps_with_batch_normalisation_and_learned_slopes_are_those_of_pytorch(shared, dtype, rtol):
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(
+        [
+            nn.Dense(16),
+            nn.BatchNorm(momentum=0.9, epsilon=1e-5),
+            nn.Activation("relu"),
+            nn.Dense(8),
+            nn.BatchNorm(momentum=0.9, epsilon=1e-5),
+            nn.PReLU(shared=shared),
+            nn.Dense(2),
+        ]
+    ).build(5, dtype=dtype, seed=1)
+    theirs = torch.nn.Sequential(
+        torch.nn.Linear(5, 16),
+        torch.nn.BatchNorm1d(16),
+        torch.nn.ReLU(),
+        torch.nn.Linear(16, 8),
+        torch.nn.BatchNorm1d(8),
+        torch.nn.PReLU(1 if shared else 8),
+        torch.nn.Linear(8, 2),
+    ).to(getattr(torch, np.dtype(dtype).name))
+    with torch.no_grad():
+        for layer, module in zip(model.layers, theirs, strict=True):
+            if isinstance(layer, nn.Dense):
+                module.weight[...] = torch.tensor(layer.kernel.T)
+                module.bias[...] = torch.tensor(layer.bias)
+    x, y = rng.normal(size=(32, 5)).astype(dtype), rng.integers(0, 2, (32, 2)).astype(dtype)
+    descent = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9)
+    ours = nn.SGD(learning_rate=0.1, momentum=0.9)
+    for _ in range(20):
+        value = torch.nn.functional.binary_cross_entropy_with_logits(theirs(torch.tensor(x)), torch.tensor(y))
+        descent.zero_grad()
+        value.backward()
+        assert model.loss_and_gradients(x, y, "binary_crossentropy_from_logits") == pytest.approx(
+            value.item(), rel=rtol
+        )
+        flat = np.concatenate([weight.grad.numpy().T.ravel() for weight in theirs.parameters()])
+        np.testing.assert_allclose(model.gradients, flat, rtol=rtol, atol=rtol * np.abs(flat).max())
+        descent.step()
+        ours.step(model.parameters, model.gradients)
+    for i in (1, 4):
+        np.testing.assert_allclose(
+            model.layers[i].moving_mean, theirs[i].running_mean.numpy(), rtol, atol=rtol
+        )
+        # PyTorch averages the unbiased variance of the batches.
+        biased = (theirs[i].running_var.numpy() - 0.9**20) * 31 / 32 + 0.9**20
+        np.testing.assert_allclose(model.layers[i].moving_variance, biased, rtol)
+        theirs[i].running_var[...] = torch.tensor(model.layers[i].moving_variance)
+    theirs.eval()
+    expected = theirs(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(model.predict(x), expected, rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-9), (np.float32, 2e-3)])
+def test_twenty_clipped_steps_of_a_schedule_towards_classes_are_those_of_pytorch(labelled, dtype, rtol):
+    rng = np.random.default_rng(0)
+    model = nn.Sequential([nn.Dense(16, "relu"), nn.Dense(3)]).build(5, dtype=dtype, seed=1)
+    x, labels = rng.normal(size=(32, 5)).astype(dtype), rng.integers(0, 3, 32)
+    y = labels if labelled else rng.dirichlet(np.ones(3), 32).astype(dtype)
+    weights = [torch.tensor(array, requires_grad=True) for array in model.arrays().values()]
+    # Without momentum, in which a change of the rate counts otherwise than in Keras.
+    theirs = torch.optim.SGD(weights, lr=0.5)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, T_max=20, eta_min=0.05)
+    losses = []
+    for _ in range(20):
+        z = torch.relu(torch.tensor(x) @ weights[0] + weights[1]) @ weights[2] + weights[3]
+        value = torch.nn.functional.cross_entropy(z, torch.tensor(y))
+        theirs.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 0.3)
+        theirs.step()
+        scheduler.step()
+        losses.append(value.item())
+    schedule = nn.schedules.CosineDecay(learning_rate=0.5, length=20, final_share=0.1)
+    history = model.fit(
+        x,
+        y,
+        epochs=20,
+        batch_size=32,
+        shuffle=False,
+        loss="softmax_crossentropy",
+        optimizer="sgd",
+        clip_norm=0.3,
+        callbacks=[nn.LearningRate(schedule)],
+    )
+    # PyTorch adds 1e-6 to the norm that it divides by.
+    np.testing.assert_allclose(history.loss, losses, rtol=max(rtol, 1e-4))

@@ -27,7 +27,7 @@ SCALED = [
 
 
 def test_every_scaled_initializer_is_in_the_table():
-    others = {"random_normal", "random_uniform", "zeros"}
+    others = {"rai", "random_normal", "random_uniform", "zeros"}
     assert {name for name, _ in SCALED} | others == set(initializers.INITIALIZERS)
 
 
@@ -88,6 +88,62 @@ def test_random_uniform_fills_its_bounds(options):
 
 def test_zeros_are_zero():
     np.testing.assert_array_equal(draw("zeros"), np.zeros(SHAPE))
+
+
+@pytest.mark.parametrize("features", [1, 3, 99])
+def test_rai_replaces_exactly_one_entry_of_each_unit_weight_or_bias(features):
+    units = 30_000
+    values = draw("rai", (features + 1, units), seed=1)
+    normals = np.random.default_rng(1).standard_normal((features + 1, units)) * 0.6007 / math.sqrt(features)
+    replaced = ~np.isclose(values, normals, rtol=1e-14, atol=0)
+    np.testing.assert_array_equal(replaced.sum(axis=0), 1)
+    # Every row, the bias included, has its share.
+    share = replaced.mean(axis=1)
+    p = 1 / (features + 1)
+    np.testing.assert_allclose(share, p, atol=4.5 * math.sqrt(p * (1 - p) / units))
+    # Beta(2, 1) has the distribution function x^2.
+    beta = values[replaced]
+    assert beta.min() > 0
+    assert beta.max() < 1
+    for x in (0.25, 0.5, 0.75):
+        assert (beta < x).mean() == pytest.approx(x * x, abs=0.015)
+
+
+def test_rai_has_its_moments():
+    features, units = 24, 20_000
+    values = draw("rai", (features + 1, units))
+    p, variance = 1 / (features + 1), 0.6007**2 / features
+    mean, second = 2 / 3 * p, (1 - p) * variance + p / 2  # Beta(2, 1): mean 2/3, second moment 1/2
+    error = 5 * math.sqrt(second / values.size)
+    assert values.mean() == pytest.approx(mean, abs=error)
+    assert np.square(values).mean() == pytest.approx(second, rel=0.02)
+    for part in values[:-1], values[-1:]:
+        assert part.mean() == pytest.approx(mean, abs=5 * math.sqrt(second / part.size))
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (0, 3), (3, 4, 5)])
+def test_rai_wants_a_row_for_the_bias(shape):
+    with pytest.raises(ValueError, match=r"got shape \(.*\), expected \(features \+ 1, units\)"):
+        draw("rai", shape)
+
+
+def test_dense_takes_kernel_and_bias_from_rai():
+    dense = nn.Dense(5, "relu", kernel_initializer="rai")
+    kernel, bias = np.empty((3, 5)), np.empty(5)
+    dense.initialize([kernel, bias], np.random.default_rng(2))
+    both = draw("rai", (4, 5), seed=2)
+    np.testing.assert_array_equal(np.vstack([kernel, bias]), both)
+    assert repr(dense) == repr(eval(repr(dense), {"Dense": nn.Dense, "RAI": initializers.RAI}))
+
+
+def test_rai_stands_alone():
+    with pytest.raises(ValueError, match=r"bias_initializer is Zeros\(\), but RAI\(\) draws the bias"):
+        nn.Dense(5, "relu", kernel_initializer="rai", bias_initializer="zeros")
+    with pytest.raises(ValueError, match=r"bias_initializer is RAI\(\), which draws the kernel as well"):
+        nn.Dense(5, "relu", bias_initializer="rai")
+    assert (
+        nn.Dense(5, kernel_initializer="rai", bias_initializer="rai").bias_initializer == initializers.RAI()
+    )
 
 
 @pytest.mark.parametrize(

@@ -368,3 +368,36 @@ def test_an_initializer_of_the_wrong_shape_is_named():
     layer = nn.Dense(2, kernel_initializer=lambda shape, generator: np.zeros(3))
     with pytest.raises(ValueError, match=r"gave shape \(3,\), expected \(4, 2\)"):
         built(layer, features=4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("first", "options", "second", "params"),
+    [
+        ("relu", {"save": "mask"}, "gelu", {}),
+        ("gelu", {}, "leaky_relu", {"negative_slope": 0.2}),
+        ("relu", {}, None, {}),
+        (None, {}, "hardtanh", {"min_val": -0.5, "save": "mask"}),
+    ],
+)
+def test_a_layer_with_another_activation_is_a_layer_that_was_made_with_it(
+    first, options, second, params, dtype
+):
+    changed, made = nn.Dense(3, first, **options), nn.Dense(3, second, **params)
+    models = [nn.Sequential([layer]).build(4, dtype=dtype) for layer in (changed, made)]
+    x, y = np.random.default_rng(0).normal(size=(2, 9, 4)).astype(dtype)
+    models[0].loss_and_gradients(x, y[:, :3], "mean_squared_error")
+    changed.set_activation(second, **params)
+    losses = [model.loss_and_gradients(x, y[:, :3], "mean_squared_error") for model in models]
+    assert losses[0] == losses[1]
+    np.testing.assert_array_equal(models[0].gradients, models[1].gradients)
+    assert repr(changed) == repr(made)
+
+
+def test_an_activation_that_does_not_fit_leaves_the_layer_as_it_was():
+    layer = nn.Dense(3, "relu")
+    before = repr(layer)
+    for activation, options in (("rely", {}), ("elu", {"save": "mask"}), ("relu", {"alpha": 1.0})):
+        with pytest.raises((ValueError, TypeError)):
+            layer.set_activation(activation, **options)
+        assert repr(layer) == before

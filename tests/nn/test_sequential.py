@@ -95,6 +95,7 @@ def test_gradients_of_whole_networks_are_their_derivatives(layers, loss):
     model = nn.Sequential(layers()).build(3, dtype=np.float64, seed=5)
     rng = np.random.default_rng(6)
     x, y = rng.normal(size=(7, 3)), rng.uniform(0, 1, (7, 2))
+    y[:, 1] = 1 - y[:, 0]  # probabilities of two classes, too
 
     def value() -> float:
         model.reseed(1)

@@ -30,6 +30,7 @@ def test_units_are_found_by_state(report):
     assert {state: layer.units_in(state).tolist() for state in STATES} == {
         "not_observed": [],
         "non_finite": [3],
+        "proven": [],
         "dead": [0],
         "unfired": [],
         "always_on": [1],
@@ -50,6 +51,23 @@ def test_evidence_is_that_of_the_unit(report):
     assert [layer.evidence(unit).state for unit in range(4)] == layer.states.tolist()
 
 
+def test_units_are_found_by_flag(report):
+    layer = report.layers["fc2"]
+    assert (layer.flagged("dormant"), layer.flagged("saturated")) == (None, None)
+    assert report.layers["fc1"].flagged("starved").tolist() == []
+
+
+def test_an_unknown_flag_is_refused_with_the_choices(report):
+    with pytest.raises(ValueError, match=r"unknown flag 'sleepy', expected one of dormant, starved"):
+        report.layers["fc1"].flagged("sleepy")
+
+
+def test_a_layer_known_by_its_gradients_alone_has_no_flags():
+    monitor = rf.DeadUnitMonitor()
+    monitor.observe_grad("fc1", np.eye(4))
+    assert set(monitor.report().layers["fc1"].flags.values()) == {None}
+
+
 def test_a_phase_says_how_much_its_layers_saw(report):
     validation = report.phases["validation"]
     assert (validation.examples, validation.complete) == ((2, 3), True)
@@ -62,9 +80,10 @@ def test_gradients_say_what_share_is_not_zero(report):
 
 
 def test_records_are_frozen(report):
-    for record in (report, report.window, report.phases["train"], report.layers["fc1"]):
+    layer = report.layers["fc1"]
+    for record in (report, report.window, report.phases["train"], layer, layer.gradient):
         with pytest.raises(dataclasses.FrozenInstanceError):
-            record.step = 3
+            setattr(record, dataclasses.fields(record)[0].name, 3)
 
 
 def test_a_pickled_report_says_the_same(report):
