@@ -1,8 +1,10 @@
 """The weights of a network in training, as ``relu_fast.nn`` keeps them: looked at after every step.
 
-Looking must cost next to nothing: a step of a small network takes 100 microseconds. So the steps of all units are
-judged together: with each weight's step over the norm of its unit's weights, the sum of all squares is the sum of
-the units' (step norm / weights norm)^2. As long as it is below `JUMP` squared no unit has jumped.
+Looking must cost next to nothing: a step of a small network takes 100 microseconds. So most layers need no look,
+where the optimizer knows that no step can be that long; the others are asked cheap questions first. Is the step
+of all the layer's weights together shorter than a jump of its shortest unit? If not: with each weight's step over
+the norm of its unit's weights, the sum of squares is that of all units' (step norm / weights norm). Is it below
+`JUMP` squared?
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from .weights import norms
 
 __all__ = ["Chain", "WeightsWatch", "chains", "weight_decay"]
 
-REFRESH = 256
+REFRESH = 128
 """Steps after which the norms of the weights are taken anew."""
 
 
@@ -109,44 +111,60 @@ class WeightsWatch:
     def __init__(self, model: Any) -> None:
         self.chains = tuple(chains(model))
         self._model = model
-        self._inverse = np.zeros_like(model.parameters)
-        self._scaled = np.empty_like(model.parameters)
         self._before = np.empty_like(model.parameters)
+        self._seen: NDArray[Any] | None = None
+        kernels = [model.layers[chain.weights].kernel for chain in self.chains]
+        self._inverses = [np.empty(kernel.size, kernel.dtype) for kernel in kernels]
+        self._scaled = [np.empty(kernel.size, kernel.dtype) for kernel in kernels]
         self.refresh()
 
     def refresh(self) -> None:
         """Take the weights as they are: what moved them was no step."""
-        views = self._model.views(self._inverse)
-        for chain in self.chains:
-            norm = norms(self._model.layers[chain.weights].kernel)
-            with np.errstate(divide="ignore", over="ignore"):
-                inverse = (1.0 / norm).astype(self._inverse.dtype)
-            inverse[~np.isfinite(inverse)] = 0.0
-            views[chain.weights][0][...] = inverse
         self._before[...] = self._model.parameters
         self._left = REFRESH
+        # What a layer's step, squared, must reach for a unit to jump; and the layers where one can.
+        self._least: list[float] = []
+        self._watched: list[int] = []
+        longest = getattr(self._model.optimizer, "longest_change", None)
+        for i, chain in enumerate(self.chains):
+            kernel = self._model.layers[chain.weights].kernel
+            norm = norms(kernel)
+            norm[norm == 0.0] = np.inf
+            self._inverses[i].reshape(kernel.shape)[...] = 1.0 / norm
+            self._least.append(float(JUMP * norm.min(initial=np.inf)) ** 2)
+            if longest is None or not len(kernel) * longest**2 < self._least[i]:
+                self._watched.append(i)
 
     def jumps(self) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
-        """Look at the last step: for each layer in which units jumped, the norms of steps and weights, (units,)."""
-        change = self._change()
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled = np.multiply(change, self._inverse, out=self._scaled)
-            # Not finite: look closer.
-            near = not np.dot(scaled, scaled) < JUMP**2
-        found = list(self._closer(change)) if near else []
+        """Look at the last step: for each layer in which units jumped, the norms of steps and weights, (units,).
+
+        A step that was no jump is NaN.
+        """
+        found = []
+        if self._watched:
+            change = self._change()
+            if change is not self._seen:
+                self._seen, views = change, self._model.views(change)
+                self._moved = [views[chain.weights][0].reshape(-1) for chain in self.chains]
+            for i in self._watched:
+                moved = self._moved[i]
+                # A comparison with NaN is False. No np.errstate, which takes as long as all the rest: who comes to
+                # an overflow here has had others.
+                if not moved.dot(moved) < self._least[i]:
+                    scaled = np.multiply(moved, self._inverses[i], self._scaled[i])
+                    if not scaled.dot(scaled) < JUMP**2:
+                        found += self._closer(i)
         self._left -= 1
         if self._left == 0:
             self.refresh()
         return found
 
-    def _closer(self, change: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
-        changes = self._model.views(change)
-        for chain in self.chains:
-            moved = changes[chain.weights][0].astype(np.float64)
-            step, norm = norms(moved), norms(self._model.layers[chain.weights].kernel - moved)
-            jumped = (step >= JUMP * norm) & (norm > 0.0)
-            if jumped.any():
-                yield chain.name, np.where(jumped, step, np.nan), norm
+    def _closer(self, i: int) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
+        kernel = self._model.layers[self.chains[i].weights].kernel
+        moved = self._moved[i].reshape(kernel.shape).astype(np.float64)
+        step, norm = norms(moved), norms(kernel - moved)
+        jumped = (step >= JUMP * norm) & (norm > 0.0)
+        return [(self.chains[i].name, np.where(jumped, step, np.nan), norm)] if jumped.any() else []
 
     def _change(self) -> NDArray[Any]:
         """Return what the last step added to the parameters; from a copy where the optimizer does not tell."""

@@ -81,30 +81,27 @@ class Window:
         gradients = {name: gradient_report(stats) for name, stats in self.gradients.items()}
         bounds = {name: report for name, (report, at) in self.bounds.items() if at == trained}
         phases = [phase.report(gradients, bounds) for phase in self.phases.values() if phase.touched]
-        unseen = [
-            layer_report(spec, gradient=gradients.get(name), bounds=bounds.get(name))
+        best = best_founded(specs, phases)
+        unseen = {
+            name: layer_report(spec, gradient=gradients.get(name), bounds=bounds.get(name))
             for name, spec in specs.items()
-        ]
-        # Which predecessors are dead has to be known first.
-        best = best_founded(unseen, phases)
+            if name not in best
+        }
+        # Which predecessors are dead had to be known first.
         weights = {
             name: record.report(best.get(record.predecessor or ""), at=trained)
             for name, record in self.weights.items()
         }
-        unseen = [replace(layer, weights=weights.get(layer.name)) for layer in unseen]
-        phases = [
-            replace(
-                phase,
-                layers={
-                    name: replace(layer, weights=weights.get(name)) for name, layer in phase.layers.items()
-                },
-            )
-            for phase in phases
-        ]
+
+        def completed(layers: Mapping[str, LayerReport]) -> dict[str, LayerReport]:
+            return {name: replace(layer, weights=weights.get(name)) for name, layer in layers.items()}
+
+        phases = [replace(phase, layers=completed(phase.layers)) for phase in phases]
+        best = best_founded(specs, phases) | completed(unseen)
         return Snapshot(
             step=step,
             phases={phase.name: phase for phase in phases},
-            layers=best_founded(unseen, phases),
+            layers={name: best[name] for name in specs},
             initial=initial,
         )
 
@@ -230,8 +227,8 @@ def gradient_report(stats: GradStats | None) -> GradientReport | None:
     )
 
 
-def best_founded(unseen: Iterable[LayerReport], phases: Iterable[PhaseReport]) -> dict[str, LayerReport]:
-    """Pick each layer's record from the phase that tells most, or its record as `unseen` if none saw it.
+def best_founded(names: Iterable[str], phases: Iterable[PhaseReport]) -> dict[str, LayerReport]:
+    """Pick each layer's record from the phase that tells most, if one saw the layer.
 
     Complete passes come first, then "train", then the other phases; among equals the last one comes first.
     """
@@ -242,9 +239,11 @@ def best_founded(unseen: Iterable[LayerReport], phases: Iterable[PhaseReport]) -
         latest_first, key=lambda phase: 0 if phase.complete else 1 if phase.name == "train" else 2
     )
     found = {}
-    for layer in unseen:
-        candidates = (phase.layers[layer.name] for phase in ranked if layer.name in phase.layers)
-        found[layer.name] = next((candidate for candidate in candidates if candidate.observed), layer)
+    for name in names:
+        candidates = (phase.layers[name] for phase in ranked if name in phase.layers)
+        layer = next((candidate for candidate in candidates if candidate.observed), None)
+        if layer is not None:
+            found[name] = layer
     return found
 
 

@@ -19,8 +19,9 @@ def counts(*, seen=10, examples=None, active=0, nonfinite=0, largest=-1.0):
     return SimpleNamespace(**arrays, max=np.array([largest], dtype=np.float64))
 
 
-def state(stats, *, gate=0.0, complete=False):
-    (found,) = verdicts.unit_states(stats, gate=gate, complete=complete)
+def state(stats, *, gate=0.0, complete=False, upper=None):
+    bound = None if upper is None else [upper]
+    (found,) = verdicts.unit_states(stats, gate=gate, complete=complete, upper=bound)
     return found
 
 
@@ -51,14 +52,21 @@ def test_counts_lead_to_their_state(expected, seen, active, nonfinite, gate, com
 # Counts for which the conditions of both states hold; the first of the pair is what has to come out.
 BOTH = {
     ("not_observed", "non_finite"): {"seen": 0, "nonfinite": 1},
+    ("not_observed", "proven"): {"seen": 0, "upper": -1.0},
     ("not_observed", "dead"): {"seen": 0, "complete": True},
     ("not_observed", "unfired"): {"seen": 0},
     ("not_observed", "always_on"): {"seen": 0},
     ("not_observed", "alive"): {"seen": 0},
+    ("non_finite", "proven"): {"nonfinite": 1, "upper": -1.0},
     ("non_finite", "dead"): {"nonfinite": 1, "complete": True},
     ("non_finite", "unfired"): {"nonfinite": 1},
     ("non_finite", "always_on"): {"active": 10, "nonfinite": 1},
     ("non_finite", "alive"): {"active": 5, "nonfinite": 1},
+    ("proven", "dead"): {"complete": True, "upper": -1.0},
+    ("proven", "unfired"): {"upper": -1.0},
+    # What was seen came from outside the box.
+    ("proven", "always_on"): {"active": 10, "upper": -1.0},
+    ("proven", "alive"): {"active": 5, "upper": -1.0},
     ("dead", "unfired"): {"complete": True},
     ("dead", "alive"): {"complete": True},
     ("unfired", "alive"): {},
@@ -74,9 +82,47 @@ def test_every_pair_of_states_has_its_line_in_the_precedence_table():
 
 @pytest.mark.parametrize(("pair", "given"), BOTH.items(), ids=lambda entry: "-".join(entry))
 def test_the_first_state_that_holds_wins(pair, given):
-    complete = given.get("complete", False)
-    stats = counts(**{key: value for key, value in given.items() if key != "complete"})
-    assert state(stats, complete=complete) == pair[0]
+    how = {key: given[key] for key in ("complete", "upper") if key in given}
+    stats = counts(**{key: value for key, value in given.items() if key not in how})
+    assert state(stats, **how) == pair[0]
+
+
+@pytest.mark.parametrize("pair", BOTH, ids=lambda pair: "-".join(pair))
+def test_without_the_first_state_the_second_comes_out(pair):
+    given = dict(BOTH[pair])
+    for key in {"not_observed": ["seen"], "non_finite": ["nonfinite"], "proven": ["upper"]}.get(pair[0], []):
+        del given[key]
+    if pair[1] in ("unfired", "always_on", "alive"):
+        given.pop("complete", None)
+    given |= {"always_on": {"active": 10}, "alive": {"active": 5}}.get(pair[1], {})
+    how = {key: given.pop(key) for key in ("complete", "upper") if key in given}
+    assert state(counts(**given), **how) == pair[1]
+
+
+@pytest.mark.parametrize(
+    ("upper", "gate", "expected"),
+    [
+        (0.0, 0.0, "proven"),
+        (-3.0, -3.0, "proven"),
+        (np.nextafter(0.0, 1.0), 0.0, "alive"),
+        (-1.0, None, "alive"),
+        (np.nan, 0.0, "alive"),
+        (-np.inf, 0.0, "alive"),
+        (np.inf, 0.0, "alive"),
+        (None, 0.0, "alive"),
+    ],
+)
+def test_a_finite_bound_that_is_not_above_the_gate_is_a_proof(upper, gate, expected):
+    assert state(counts(active=5), gate=gate, upper=upper) == expected
+
+
+def test_bounds_and_gates_are_those_of_the_unit():
+    four = np.full(3, 4)
+    stats = SimpleNamespace(seen=four, examples=four, active=four, nonfinite=0 * four, max=1.0 * four)
+    found = verdicts.unit_states(stats, gate=np.array([0.0, np.nan, 2.0]), complete=True, upper=[1.0] * 3)
+    assert found.tolist() == ["always_on", "always_on", "proven"]
+    assert verdicts.evidence(stats, 2, gate=2.0, complete=True, upper=np.array([1.0] * 3)).upper == 1.0
+    assert verdicts.evidence(stats, 2, gate=2.0, complete=True, upper=np.array([np.inf] * 3)).upper is None
 
 
 def test_states_are_found_unit_by_unit():

@@ -72,6 +72,11 @@ class Optimizer(ABC):
         return self._change
 
     @property
+    def longest_change(self) -> float | None:
+        """How far a step can move one parameter at most; None if that is not bounded, or not known."""
+        return None
+
+    @property
     def first_moment(self) -> np.ndarray | None:
         """The running mean of gradients or steps (n,) that goes on moving the parameters; None if there is none."""
         return self._moments[0] if self._moments else None
@@ -207,6 +212,19 @@ class Adam(Optimizer):
         super()._restart(entries)
         groups = [(step, np.setdiff1d(old, entries, assume_unique=True)) for step, old in self._groups()]
         self._regroup([*groups, (self._steps, entries)])
+
+    @property
+    def longest_change(self) -> float | None:
+        """The learning rate times 7.3, with the betas of the paper; None for beta_1^2 >= beta_2.
+
+        By Cauchy and Schwarz |m| <= (1 - beta_1) / sqrt((1 - beta_2) (1 - beta_1^2 / beta_2)) sqrt(v). The
+        correction of the bias is largest in the first step, or after infinitely many, where it is 1.
+        """
+        if self.beta_1**2 >= self.beta_2:
+            return None
+        root = math.sqrt(1.0 - self.beta_2)
+        ratio = (1.0 - self.beta_1) / (root * math.sqrt(1.0 - self.beta_1**2 / self.beta_2))
+        return self.learning_rate * ratio * max(1.0, root / (1.0 - self.beta_1))
 
     def _move(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
         # The moments are kept as M = m / (1 - beta_1) and V = v / (1 - beta_2): M = beta_1 M + g saves two

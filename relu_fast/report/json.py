@@ -5,16 +5,20 @@ The schema, version 1 (a number that is not known, NaN or infinite is null)::
     {"format": "relu_fast.report", "version": 1,
      "step": int | null,                       null: the running window
      "phases": {phase: {"status", "complete", "examples": [fewest, most], "layers": {name: summary}}},
-     "layers": {name: summary + "per_unit": {"state", "seen", "examples", "active", "nonfinite", "max"}},
-     "history": [{"step": int, "layers": {name: summary}}]}
+     "layers": {name: summary + "per_unit": {"state", "seen", "examples", "active", "nonfinite", "max", "min",
+                                             "sum_abs", "dormancy", "upper"}},
+     "history": [{"step": int, "initial": bool, "layers": {name: summary}}],
+     "events": [{"layer", "unit", "kind", "step", "cause": {"kind", "evidence": {...}} | null}]}
 
     summary: "activation", "params", "gate", "phase", "complete", "units", "examples",
-             "states": {state: count}, "dead" (null: not known), "dead_units", "unfired_units": [unit, ...],
+             "states": {state: count}, "dead" (null: not known), "dead_units" (those proven among them),
+             "proven_units", "unfired_units": [unit, ...], "box": str | null (for which inputs they are proven),
+             "flags": {flag: [unit, ...] | null},
              "sparsity", "active_per_example", "worst_unit": {"unit", "firing_rate"} | null,
              "gradient": {"seen", "nonzero", "nonfinite", "nonzero_share"} | null
 
-``per_unit`` has one list each, an entry per unit. "gate" is a number, null, or where slopes differ a list with
-null for the units without one.
+``per_unit`` has one list each, an entry per unit, or null for what was not collected. "gate" is a number, null,
+or where slopes differ a list with null for the units without one.
 
 ``layers`` holds each layer's best-founded verdict, ``phases`` what each phase says by itself.
 """
@@ -24,6 +28,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +59,11 @@ def to_dict(report: Report) -> dict[str, Any]:
             "step": report.step,
             "phases": phases,
             "layers": {name: summaries[name] | details[name] for name in summaries},
-            "history": [{"step": point.step, "layers": _summaries(point.layers)} for point in report.history],
+            "history": [
+                {"step": point.step, "initial": point.initial, "layers": _summaries(point.layers)}
+                for point in report.history
+            ],
+            "events": [asdict(event) for event in report.events],
         }
     )
     return content
@@ -103,7 +112,12 @@ def _summary(layer: LayerReport) -> dict[str, Any]:
         "states": layer.counts,
         "dead": layer.dead,
         "dead_units": layer.dead_units,
+        "proven_units": layer.units_in("proven"),
         "unfired_units": layer.units_in("unfired"),
+        "box": None if layer.bounds is None else layer.bounds.box,
+        "flags": {
+            flag: None if units is None else np.flatnonzero(units) for flag, units in layer.flags.items()
+        },
         "sparsity": layer.sparsity,
         "active_per_example": layer.active_per_example,
         "worst_unit": None if worst is None else {"unit": worst, "firing_rate": layer.firing_rate[worst]},
@@ -128,4 +142,8 @@ def _per_unit(layer: LayerReport) -> dict[str, Any]:
         "active": layer.active,
         "nonfinite": layer.nonfinite,
         "max": layer.max,
+        "min": layer.min,
+        "sum_abs": layer.sum_abs,
+        "dormancy": layer.dormancy,
+        "upper": layer.upper,
     }

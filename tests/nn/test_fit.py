@@ -410,7 +410,9 @@ def test_what_a_callback_asks_the_model_is_not_counted(method, monitor_first):
     callbacks = [monitor, asking] if monitor_first else [asking, monitor]
     network().fit(*data(70), epochs=2, validation_data=data(30, seed=1), callbacks=callbacks)
     for point in monitor.report().history:
-        for phase, rows in (("train", 70), ("validation", 30)):
+        trained = {} if point.initial else {"train": 70}
+        assert point.phases.keys() == {*trained, "validation"}
+        for phase, rows in (trained | {"validation": 30}).items():
             assert point.phases[phase].layers["dense_1"].seen.tolist() == [rows] * 8
     assert monitor.report().step == 2  # nothing came after the last snapshot
 

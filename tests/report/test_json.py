@@ -59,6 +59,7 @@ def test_json_holds_what_the_report_says(monitor):
         "states": {
             "not_observed": 0,
             "non_finite": 0,
+            "proven": 0,
             "dead": 1,
             "unfired": 0,
             "always_on": 1,
@@ -66,7 +67,10 @@ def test_json_holds_what_the_report_says(monitor):
         },
         "dead": 1,
         "dead_units": [1],
+        "proven_units": [],
         "unfired_units": [],
+        "box": None,
+        "flags": {"dormant": [1], "starved": [2], "saturated": None, "permanent": None},
         "sparsity": 0.5,
         "active_per_example": 1.5,
         "worst_unit": {"unit": 1, "firing_rate": 0.0},
@@ -78,6 +82,10 @@ def test_json_holds_what_the_report_says(monitor):
             "active": [1, 0, 2],
             "nonfinite": [0, 0, 0],
             "max": [1.0, -0.5, 2.0],
+            "min": None,  # relu has no ceiling
+            "sum_abs": [1.0, 0.0, 4.0],
+            "dormancy": [0.6, 0.0, 2.4],
+            "upper": None,
         },
     }
 
@@ -101,6 +109,30 @@ def test_json_holds_every_phase_and_the_history(monitor):
     assert "per_unit" not in point["layers"]["fc1"]
 
 
+def test_json_holds_bounds_and_events():
+    monitor = rf.DeadUnitMonitor()
+    for step in (0, 1):
+        with monitor.complete_pass():
+            monitor.observe("fc1", np.array([[1.0 - 2.0 * step, -1.0]]))
+        monitor.observe_bounds("fc1", [-2.0, -3.0], [2.0, np.inf], box="x in (0, 1)")
+        monitor.snapshot(step, initial=step == 0)
+    report = monitor.report().to_dict()
+    assert report["events"] == [
+        {
+            "layer": "fc1",
+            "unit": 1,
+            "kind": "death",
+            "step": 0,
+            "cause": {"kind": "born_dead", "evidence": {"largest": -1.0, "gate": 0.0}},
+        },
+        {"layer": "fc1", "unit": 0, "kind": "death", "step": 1, "cause": None},
+    ]
+    assert [point["initial"] for point in report["history"]] == [True, False]
+    assert report["layers"]["fc1"]["box"] == "x in (0, 1)"
+    assert report["layers"]["fc1"]["per_unit"]["upper"] == [2.0, None]
+    json.loads(monitor.report().to_json())
+
+
 def test_learned_parameters_are_lists(monitor):
     assert monitor.report().to_dict()["layers"]["fc3"]["params"] == {"weight": [0.25]}
 
@@ -114,6 +146,7 @@ def test_json_of_nothing_is_a_report_too():
         "phases": {},
         "layers": {},
         "history": [],
+        "events": [],
     }
 
 

@@ -30,6 +30,7 @@ def test_units_are_found_by_state(report):
     assert {state: layer.units_in(state).tolist() for state in STATES} == {
         "not_observed": [],
         "non_finite": [3],
+        "proven": [],
         "dead": [0],
         "unfired": [],
         "always_on": [1],
@@ -48,6 +49,23 @@ def test_evidence_is_that_of_the_unit(report):
     assert (layer.evidence(2).state, layer.evidence(2).firing_rate) == ("alive", 1 / 3)
     assert (layer.evidence(3).state, layer.evidence(3).nonfinite) == ("non_finite", 1)
     assert [layer.evidence(unit).state for unit in range(4)] == layer.states.tolist()
+
+
+def test_units_are_found_by_flag(report):
+    layer = report.layers["fc2"]
+    assert (layer.flagged("dormant"), layer.flagged("saturated")) == (None, None)
+    assert report.layers["fc1"].flagged("starved").tolist() == []
+
+
+def test_an_unknown_flag_is_refused_with_the_choices(report):
+    with pytest.raises(ValueError, match=r"unknown flag 'sleepy', expected one of dormant, starved"):
+        report.layers["fc1"].flagged("sleepy")
+
+
+def test_a_layer_known_by_its_gradients_alone_has_no_flags():
+    monitor = rf.DeadUnitMonitor()
+    monitor.observe_grad("fc1", np.eye(4))
+    assert set(monitor.report().layers["fc1"].flags.values()) == {None}
 
 
 def test_a_phase_says_how_much_its_layers_saw(report):
