@@ -152,8 +152,7 @@ def prove(
         Float32 or float64, what the network computes in, weights being rounded to it; None: that of its weights.
     ulps : float, optional
         Largest error of the activations in ULP of the larger of ``|y|`` and 1. None: that of relu_fast, 1 ULP
-        of y in float32 and 2 in float64. For others it may be larger: 256 covers every peer of
-        ``relu-fast accuracy``.
+        of y in float32 and 2 in float64. For others it may be larger: ``relu-fast accuracy --peers`` measures it.
 
     Returns
     -------

@@ -82,6 +82,51 @@ def test_a_mean_that_nearly_cancels_the_input_leaves_its_rounding_error():
     assert not found.proven
 
 
+@pytest.mark.parametrize("folded", [False, True])
+def test_batch_normalisation_stays_inside_computed_either_way(folded):
+    """(x - mean) scale + beta, or x scale + (beta - mean scale), in float32, with means that nearly cancel."""
+    generator = np.random.default_rng(0)
+    mean = generator.uniform(1000, 1001, 500).astype(np.float32)
+    scale, beta = generator.normal(size=(2, 500)).astype(np.float32)
+    x = (mean + generator.normal(size=500)).astype(np.float32)
+    stages = (Scale(scale, beta, mean), Activate("relu"))
+    found = prove({"z": stages}, Box(x, x), dtype=np.float32)["z"]
+    z = x * scale + (beta - mean * scale) if folded else (x - mean) * scale + beta
+    assert (found.lower <= z).all()
+    assert (z <= found.upper).all()
+
+
+@pytest.mark.parametrize(
+    ("scale", "center", "interval"),
+    [
+        (1e39, 0.0, (0, 0)),  # infinite in float32, and infinity times 0 is NaN
+        (1e-10, -3e38, (0, 3e38)),  # x - center
+        (1e10, 1e30, (1e30, 1e30)),  # x scale, where center is folded into shift
+    ],
+)
+def test_a_scale_that_may_overflow_on_the_way_leaves_its_unit_unknown(scale, center, interval):
+    norm = Scale(np.array([scale]), np.array([-1.0]), np.array([center]))
+    found = prove({"z": (norm, Activate("relu"))}, Box(*interval), dtype=np.float32)["z"]
+    assert not found.known
+    assert not found.proven
+
+
+def test_a_scaled_product_that_underflows_is_covered():
+    tiny = np.finfo(np.float32).smallest_subnormal
+    norm = Scale(np.float32([0.75]), np.float32([0]))
+    found = prove({"z": (norm, Activate("relu"))}, Box(tiny, tiny), dtype=np.float32)["z"]
+    assert np.float32(0.75) * tiny == tiny
+    assert found.lower <= 0.75 * float(tiny)
+    assert found.upper >= float(tiny)
+
+
+def test_a_scale_of_0_leaves_the_shift_alone():
+    found = prove({"z": (Scale(np.zeros(1), np.zeros(1)), Activate("relu"))}, Box(-9, 9), dtype=np.float32)[
+        "z"
+    ]
+    assert (found.lower, found.upper, found.proven) == (0, 0, True)
+
+
 def test_a_scale_of_its_own_width_tells_the_features():
     found = prove({"z": (Scale(np.ones(3), np.zeros(3)), Activate("relu"))}, Box(-1, 1), dtype=np.float64)[
         "z"
@@ -109,6 +154,17 @@ def test_a_scale_of_its_own_width_tells_the_features():
 def test_units_are_proven_at_the_gate_of_their_activation(name, params, bias, dead):
     stages = (Affine(np.zeros((1, 1), np.float32), np.float32([bias])), Activate(name, params))
     assert prove({"z": stages}, Box(0, 1))["z"].proven[0] == dead
+
+
+def test_the_gate_is_that_of_the_rounded_parameters_too():
+    """0.16 in float32 is less: hardsigmoid is not yet 0 at the gate for 0.16."""
+    params = {"alpha": 0.16, "beta": 0.5}
+    z = np.float32(-3.125)
+    assert rf.ACTIVATIONS["hardsigmoid"].gate_for(**params) == float(z)
+    assert rf.hardsigmoid(np.array([z]), **params) > 0
+    found = prove({"z": (Activate("hardsigmoid", params),)}, Box([z], [z]), dtype=np.float32)["z"]
+    assert found.upper == float(z)
+    assert not found.proven
 
 
 def test_slopes_of_prelu_decide_by_unit():
