@@ -18,6 +18,7 @@ COMMANDS = {
     "lab": ("relu_fast.lab.command", "train the classic dying-ReLU networks and say which units died"),
     "lab born-dead": ("relu_fast.lab.born_dead", "how often a network is constant before it was trained"),
     "lab collapse": ("relu_fast.lab.collapse", "how often a deep, narrow network learns a constant"),
+    "check": ("relu_fast.check", "say which units of a saved network are dead on given data"),
     "bench": ("relu_fast.bench", "measure the kernels against the NumPy idioms"),
     "accuracy": ("relu_fast.accuracy", "compare every result with the exact one, for all inputs"),
     "info": ("relu_fast.info", "show version, instruction sets, threads, dtypes, extras"),

@@ -3,19 +3,21 @@
 >>> from relu_fast import nn
 >>> model = nn.Sequential([nn.Dense(64, "relu"), nn.Dense(1, "sigmoid")])
 >>> history = model.fit(x, y, epochs=5, loss="binary_crossentropy", optimizer="adam")  # doctest: +SKIP
+>>> model.save("model.npz")  # doctest: +SKIP
+>>> nn.load_model("model.npz").predict(x)  # doctest: +SKIP
 """
 
 from . import callbacks, initializers, layers, losses, optimizers, schedules
 from .activation import Activation, PReLU
 from .callbacks import Callback, EarlyStopping, LearningRate
 from .dropout import AlphaDropout, Dropout
+from .files import WeightsError, load_model, load_weights, save_weights
 from .layers import Dense, Layer
 from .losses import Loss, softmax
 from .normalization import BatchNorm
 from .optimizers import SGD, Adam, Optimizer, clip_by_global_norm
 from .sequential import Sequential
 from .training import History
-from .weights import WeightsError, load_model, load_weights, save_weights
 
 __all__ = [
     "SGD",

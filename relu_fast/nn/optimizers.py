@@ -201,18 +201,6 @@ class Adam(Optimizer):
     def __post_init__(self) -> None:
         self.reset()
 
-    def reset(self) -> None:
-        """Forget the moments, the number of steps and the parameter vector."""
-        super().reset()
-        # Entries that began later than the vector: all of them, and for each beginning (step, how many).
-        self._late = np.empty(0, np.intp)
-        self._beginnings: list[tuple[int, int]] = []
-
-    def _restart(self, entries: NDArray[np.intp]) -> None:
-        super()._restart(entries)
-        groups = [(step, np.setdiff1d(old, entries, assume_unique=True)) for step, old in self._groups()]
-        self._regroup([*groups, (self._steps, entries)])
-
     @property
     def longest_change(self) -> float | None:
         """The learning rate times 7.3, with the betas of the paper; None for beta_1^2 >= beta_2.
@@ -225,6 +213,18 @@ class Adam(Optimizer):
         root = math.sqrt(1.0 - self.beta_2)
         ratio = (1.0 - self.beta_1) / (root * math.sqrt(1.0 - self.beta_1**2 / self.beta_2))
         return self.learning_rate * ratio * max(1.0, root / (1.0 - self.beta_1))
+
+    def reset(self) -> None:
+        """Forget the moments, the number of steps and the parameter vector."""
+        super().reset()
+        # Entries that began later than the vector: all of them, and for each beginning (step, how many).
+        self._late = np.empty(0, np.intp)
+        self._beginnings: list[tuple[int, int]] = []
+
+    def _restart(self, entries: NDArray[np.intp]) -> None:
+        super()._restart(entries)
+        groups = [(step, np.setdiff1d(old, entries, assume_unique=True)) for step, old in self._groups()]
+        self._regroup([*groups, (self._steps, entries)])
 
     def _move(self, parameters: np.ndarray, gradients: np.ndarray) -> None:
         # The moments are kept as M = m / (1 - beta_1) and V = v / (1 - beta_2): M = beta_1 M + g saves two

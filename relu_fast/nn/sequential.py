@@ -319,13 +319,13 @@ class Sequential:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and architecture to an .npz file, atomically; see `relu_fast.nn.save_weights`."""
-        from .weights import save_weights
+        from .files import save_weights
 
         save_weights(self, path)
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Take the weights of a file that fits; see `relu_fast.nn.load_weights`."""
-        from .weights import load_weights
+        from .files import load_weights
 
         load_weights(self, path)
 

@@ -171,7 +171,7 @@ def _having(callbacks: Iterable[Callback], method: str) -> list[Callback]:
     return [
         callback
         for callback in callbacks
-        if hasattr(callback, method) and getattr(type(callback), method, None) is not empty
+        if hasattr(callback, method) and getattr(getattr(callback, method), "__func__", None) is not empty
     ]
 
 

@@ -5,6 +5,7 @@ records     the dataclasses: Report, Snapshot, PhaseReport, LayerReport
 columns     how they keep their numbers: as small as they are
 text        what ``print(report)`` shows
 json        what ``report.to_dict()`` and ``report.to_json(path)`` give
+page        what ``report.to_html(path)`` writes
 files       writing so that a reader never finds half a file
 format      how numbers are written
 study       the dataclasses of the lab: Study, ExperimentResult, EpochRecord, Histogram
@@ -13,7 +14,7 @@ html        a study as one page; plots and ridges draw its figures
 tensorboard a study as event files
 =========== ==========================================================================
 
-The last two, with plots and ridges, need the extra ``relu_fast[lab]``.
+Page and the last two, with plots and ridges, need the extra ``relu_fast[lab]``.
 """
 
 from .records import (

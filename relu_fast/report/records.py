@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
@@ -505,6 +506,22 @@ class Report:
             return text
         write_atomically(path, text + "\n")
         return None
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write the report as one self-contained page, atomically; see ``relu_fast.report.page``.
+
+        Raises
+        ------
+        ImportError
+            Without jinja2, of the extra ``relu_fast[lab]``.
+        OSError
+            If the file cannot be written; a file already there is left as it was.
+        """
+        if find_spec("jinja2") is None:
+            raise ImportError("to_html needs jinja2: pip install 'relu_fast[lab]'")
+        from .page import render
+
+        write_atomically(path, render(self))
 
 
 def _known(columns: Columns, name: str) -> NDArray[Any]:

@@ -124,3 +124,40 @@ def test_twenty_steps_with_batch_normalisation_and_learned_slopes_are_those_of_p
     theirs.eval()
     expected = theirs(torch.tensor(x)).detach().numpy()
     np.testing.assert_allclose(model.predict(x), expected, rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-9), (np.float32, 2e-3)])
+def test_twenty_clipped_steps_of_a_schedule_towards_classes_are_those_of_pytorch(labelled, dtype, rtol):
+    rng = np.random.default_rng(0)
+    model = nn.Sequential([nn.Dense(16, "relu"), nn.Dense(3)]).build(5, dtype=dtype, seed=1)
+    x, labels = rng.normal(size=(32, 5)).astype(dtype), rng.integers(0, 3, 32)
+    y = labels if labelled else rng.dirichlet(np.ones(3), 32).astype(dtype)
+    weights = [torch.tensor(array, requires_grad=True) for array in model.arrays().values()]
+    # Without momentum, in which a change of the rate counts otherwise than in Keras.
+    theirs = torch.optim.SGD(weights, lr=0.5)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, T_max=20, eta_min=0.05)
+    losses = []
+    for _ in range(20):
+        z = torch.relu(torch.tensor(x) @ weights[0] + weights[1]) @ weights[2] + weights[3]
+        value = torch.nn.functional.cross_entropy(z, torch.tensor(y))
+        theirs.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 0.3)
+        theirs.step()
+        scheduler.step()
+        losses.append(value.item())
+    schedule = nn.schedules.CosineDecay(learning_rate=0.5, length=20, final_share=0.1)
+    history = model.fit(
+        x,
+        y,
+        epochs=20,
+        batch_size=32,
+        shuffle=False,
+        loss="softmax_crossentropy",
+        optimizer="sgd",
+        clip_norm=0.3,
+        callbacks=[nn.LearningRate(schedule)],
+    )
+    # PyTorch adds 1e-6 to the norm that it divides by.
+    np.testing.assert_allclose(history.loss, losses, rtol=max(rtol, 1e-4))
