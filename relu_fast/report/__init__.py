@@ -10,9 +10,11 @@ study       the dataclasses of the lab: Study, ExperimentResult, EpochRecord, Hi
 findings    what an experiment showed, in words
 html        a study as one page; plots and ridges draw its figures
 tensorboard a study as event files
+share       a share that was counted, with its confidence interval
+sheet       question, answers, table and figure on one page
 =========== ==========================================================================
 
-The last two, with plots and ridges, need the extra ``relu_fast[lab]``.
+html, tensorboard, sheet, plots and ridges need the extra ``relu_fast[lab]``.
 """
 
 from .records import GradientReport, LayerReport, PhaseReport, Report, Snapshot
