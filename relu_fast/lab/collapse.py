@@ -1,9 +1,9 @@
 """``relu-fast lab collapse``: how many deep, narrow networks learn a constant instead of abs(x).
 
-The experiment of Lu et al. 2019, "Dying ReLU and Initialization" (1903.06733): abs(x) on [-sqrt(3), sqrt(3)], 10 layers
-of width 2, 3000 training points drawn uniformly, mean squared error, Adam with its defaults, mini-batches of 128,
-1000 independent networks for He's initialization and for RAI, in all layers. abs(x) = relu(x) + relu(-x): two
-units would be enough. The number of epochs is this module's own: by then the shares have settled.
+After Lu et al. 2019, "Dying ReLU and Initialization" (1903.06733): abs(x) on [-sqrt(3), sqrt(3)], 10 layers of width
+2, mean squared error, Adam with its defaults, 1000 independent networks for He's initialization and for RAI, here
+in all layers. abs(x) = relu(x) + relu(-x): two units would be enough. The training points, mini-batches and epochs
+are this module's own choice; by the last epoch the shares have settled.
 
 All networks of a group are trained in the same steps: each has weights and training points of its own, and the mean
 over its mini-batch of its own loss; Adam moves every entry of the flat vector by itself.
