@@ -10,7 +10,12 @@ study       all of a run's experiments
 output      the output folder: checked before, written after
 terminal    progress while it runs, the table at the end
 command     ``relu-fast lab``
+born_dead   ``relu-fast lab born-dead``: constant before training, by depth and width
+collapse    ``relu-fast lab collapse``: deep, narrow networks that learn a constant
 =========== ==========================================================================
+
+The last two stand on theory (bounds of the probability), small_networks (many of them at once) and
+sheet_command (their options, progress, files).
 
 Experiments and data need NumPy alone, the rest the extra ``relu_fast[lab]``.
 """
