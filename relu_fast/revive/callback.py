@@ -113,9 +113,14 @@ class ReDo:
         """
         chosen = self._candidates(model) if self.layers is None else list(self.layers)
         for name in chosen:
-            if successor(model, find(model, name)) is None:
+            place = find(model, name)
+            if successor(model, place) is None:
                 raise ValueError(
                     f"cannot redo units of {name!r}: it is the last layer, no dense layer reads it"
+                )
+            if place.gate is None and self.tau is None:
+                raise ValueError(
+                    f"units of {name!r} never die, as {place.activation} has no gate: expected a tau"
                 )
         if not chosen:
             raise ValueError(

@@ -156,6 +156,38 @@ def test_the_last_layer_and_layers_without_gate_are_left_alone_and_layers_can_be
         assert {revival.layer for revival in cure.revivals} == expected
 
 
+def dormant_network(activation="elu"):
+    """Two hidden layers; unit 5 of the first puts out next to nothing, and nothing is dead."""
+    model = network(activation, dead=((), ()))
+    first = hidden(model)[0]
+    first.bias[...] = 1.0
+    first.kernel[:, 5], first.bias[5] = 0.0, 1e-3
+    return model
+
+
+@pytest.mark.parametrize("activation", ["relu", "elu"])
+def test_dormant_units_are_revived_up_to_tau(activation):
+    for tau, expected in ((0.1, [(5,)]), (1e-5, [])):
+        monitor, cure = train(dormant_network(activation), tau=tau, optimizer=nn.SGD(learning_rate=1e-9))
+        assert [revival.units for revival in cure.revivals if revival.layer == "first"] == expected
+        scores = monitor.report().layers["first"].dormancy
+        assert 1e-5 < scores[5] < 0.1 < np.delete(scores, 5).min()
+
+
+def test_with_tau_0_no_complete_pass_is_needed_for_units_that_put_out_nothing():
+    _, cure = train(network(), validation=False, tau=0.0)
+    assert [revival.units for revival in cure.revivals] == [(1, 3), (0, 2)]
+    _, cure = train(network(dead=(range(8), ())), validation=False, tau=0.0)
+    assert cure.revivals[0].units == tuple(range(8))
+
+
+def test_without_sums_of_outputs_there_is_no_tau():
+    with pytest.raises(
+        ValueError, match=r"did not sum the outputs of layer 'first', expected it for tau=0\.1"
+    ):
+        train(network(), monitor=rf.DeadUnitMonitor(collect=()), tau=0.1)
+
+
 def test_without_a_complete_pass_it_says_what_it_needs():
     with pytest.raises(
         ValueError, match=r"no complete pass saw layer 'first'.*give fit validation_data, or ReDo"
@@ -193,6 +225,11 @@ def test_a_monitor_that_is_not_among_the_callbacks_is_missed():
             "'dense_2': it is the last",
         ),
         (lambda: [nn.Dense(4, "relu"), nn.Dense(1)], {"layers": []}, "ReDo has no layer to revive"),
+        (
+            lambda: [nn.Dense(4, "elu"), nn.Dense(1)],
+            {"layers": ["dense_1"]},
+            "'dense_1' never die, as elu has no gate: expected a tau",
+        ),
     ],
 )
 def test_a_network_it_cannot_revive_is_refused_before_training(layers, options, message):
