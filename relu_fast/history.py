@@ -221,8 +221,9 @@ def raised_by(
     raisable, raised : ndarray of bool, (units,)
     """
     weights = np.asarray(weights)
-    can = weights > 0 if activation in NEVER_NEGATIVE else weights != 0
-    return can.any(axis=0), can[~np.asarray(dead, dtype=bool)].any(axis=0)
+    can: NDArray[np.bool_] = weights > 0 if activation in NEVER_NEGATIVE else weights != 0
+    live = ~np.asarray(dead, dtype=bool)
+    return np.logical_or.reduce(can, axis=0), np.logical_or.reduce(can[live], axis=0)
 
 
 def events(snapshots: Iterable[Snapshot]) -> tuple[UnitEvent, ...]:

@@ -344,7 +344,8 @@ def starved(
         return None
     if not (np.all(seen) and np.all(gradients_seen)):
         return None
-    return (np.asarray(active) > 0) & (np.asarray(gradients_nonzero) == 0)
+    found: NDArray[np.bool_] = (np.asarray(active) > 0) & (np.asarray(gradients_nonzero) == 0)
+    return found
 
 
 def saturated(
@@ -370,7 +371,8 @@ def saturated(
     if smallest is None or ceiling is None or not seen.size or not seen.all():
         return None
     above = np.asarray(smallest, dtype=np.float64) >= gates(ceiling, len(seen))
-    return above & (np.asarray(nonfinite) == 0)
+    found: NDArray[np.bool_] = above & (np.asarray(nonfinite) == 0)
+    return found
 
 
 def permanent(

@@ -24,7 +24,14 @@ class Callback:
     begin, all of the validation data in evaluation mode with the weights at rest, validation end, epoch end.
     Epochs and steps count from 1; steps go on counting from epoch to epoch. While it trains, ``model.optimizer``
     is the optimizer; setting ``model.stop_training = True`` makes the epoch that is running the last one.
+
+    Attributes
+    ----------
+    initial_validation : bool
+        Whether to show the validation data before the first step too: validation begin and end of epoch 0.
     """
+
+    initial_validation: bool = False
 
     def on_train_begin(self, model: Sequential) -> None:
         """Before the first epoch; the model is built."""

@@ -74,6 +74,8 @@ def fit(
             for callback in callbacks:
                 begun.append(callback)
                 _call([callback], "on_train_begin", model)
+            if epochs and validation is not None:
+                _validate_initially(callbacks, model, validation, loss)
             with bar as show:
                 for epoch in range(1, epochs + 1):
                     _call(callbacks, "on_epoch_begin", model, epoch)
@@ -103,6 +105,20 @@ def fit(
                 for callback in reversed(begun):
                     ends.callback(_call, [callback], "on_train_end", model)
     return history
+
+
+def _validate_initially(
+    callbacks: Iterable[Callback],
+    model: Sequential,
+    validation: tuple[np.ndarray, np.ndarray],
+    loss: losses.Loss,
+) -> None:
+    """Show the validation data to those callbacks that ask for it, before the first step: as epoch 0."""
+    asking = [callback for callback in callbacks if getattr(callback, "initial_validation", False)]
+    if asking:
+        _call(asking, "on_validation_begin", model, 0)
+        model.evaluate(*validation, loss=loss)
+        _call(asking, "on_validation_end", model, 0)
 
 
 def _batches(
