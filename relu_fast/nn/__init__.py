@@ -15,6 +15,7 @@ from .normalization import BatchNorm
 from .optimizers import SGD, Adam, Optimizer, clip_by_global_norm
 from .sequential import Sequential
 from .training import History
+from .weights import WeightsError, load_model, load_weights, save_weights
 
 __all__ = [
     "SGD",
@@ -33,12 +34,16 @@ __all__ = [
     "Optimizer",
     "PReLU",
     "Sequential",
+    "WeightsError",
     "callbacks",
     "clip_by_global_norm",
     "initializers",
     "layers",
+    "load_model",
+    "load_weights",
     "losses",
     "optimizers",
+    "save_weights",
     "schedules",
     "softmax",
 ]

@@ -68,9 +68,19 @@ class Activation(Layer):
         self._mask: Buffers | None = Buffers((1,), np.dtype(np.uint8)) if self.save == "mask" else None
 
     def __repr__(self) -> str:
-        options = {"save": self.save, "name": self.name, **self.activation_params}
+        options = self.options()
+        activation = options.pop("activation")
         listed = "".join(f", {option}={value!r}" for option, value in options.items())
-        return f"Activation({self.activation!r}{listed})"
+        return f"Activation({activation!r}{listed})"
+
+    def options(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            "activation": self.activation,
+            "save": self.save,
+            "name": self.name,
+            **self.activation_params,
+        }
 
     @property
     def saved(self) -> np.ndarray | None:
@@ -152,6 +162,7 @@ class PReLU(Layer):
 
     unit_axis = -1
     activation = "prelu"
+    parameter_names = ("weight",)
 
     def __init__(self, *, shared: bool = False, initial: float = 0.25, name: str | None = None) -> None:
         super().__init__(name)
@@ -165,6 +176,10 @@ class PReLU(Layer):
 
     def __repr__(self) -> str:
         return f"PReLU(shared={self.shared}, initial={self.initial}, name={self.name!r})"
+
+    def options(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"shared": self.shared, "initial": self.initial, "name": self.name}
 
     @property
     def weight(self) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,10 @@ class Dropout(Layer):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.rate}, name={self.name!r})"
+
+    def options(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"rate": self.rate, "name": self.name}
 
     def reseed(self, generator: np.random.Generator) -> None:
         """Draw what is dropped from `generator`."""

@@ -43,18 +43,26 @@ class Layer:
         Monitors watch the layers where it is not None; these have `activation_params`, a dict.
     stats, grad_stats : UnitStats, GradStats or None
         What a monitor wants filled.
+    parameter_names, average_names : tuple of str
+        What files call the arrays of `parameter_shapes` and `average_shapes`.
     """
 
     units: int | None = None
     activation: str | None = None
     stats: UnitStats | None = None
     grad_stats: GradStats | None = None
+    parameter_names: tuple[str, ...] = ()
+    average_names: tuple[str, ...] = ()
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and not (isinstance(name, str) and name):
             raise TypeError(f"name is {name!r}, expected a non-empty string or None")
         self.name = name
         self.placed = False
+
+    def options(self) -> dict[str, Any]:
+        """Return what makes this layer again, ``type(layer)(**options)``, for `repr` and for files."""
+        return {"name": self.name}
 
     def output_units(self, features: int) -> int:
         """Count the columns of the output for an input of `features` columns."""
@@ -167,6 +175,7 @@ class Dense(Layer):
 
     unit_axis = -1
     units: int
+    parameter_names = ("kernel", "bias")
 
     def __init__(
         self,
@@ -192,15 +201,22 @@ class Dense(Layer):
         self._kept: Buffers | None = None  # pre-activations, or bytes of a mask; None: the output is enough
 
     def __repr__(self) -> str:
-        options = {
+        options = self.options()
+        units, activation = options.pop("units"), options.pop("activation")
+        listed = "".join(f", {option}={value!r}" for option, value in options.items())
+        return f"Dense({units}, {activation!r}{listed})"
+
+    def options(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            "units": self.units,
+            "activation": self.activation,
             "kernel_initializer": self.kernel_initializer,
             "bias_initializer": self.bias_initializer,
             "save": self.save,
             "name": self.name,
             **self.activation_params,
         }
-        listed = "".join(f", {option}={value!r}" for option, value in options.items())
-        return f"Dense({self.units}, {self.activation!r}{listed})"
 
     @property
     def kernel(self) -> np.ndarray:

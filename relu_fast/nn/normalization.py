@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,9 @@ class BatchNorm(Layer):
         For a momentum or an epsilon out of its range.
     """
 
+    parameter_names = ("gamma", "beta")
+    average_names = ("moving_mean", "moving_variance")
+
     def __init__(self, *, momentum: float = 0.99, epsilon: float = 1e-3, name: str | None = None) -> None:
         super().__init__(name)
         self.momentum = as_number(momentum, "momentum", "a number in [0, 1)")
@@ -63,6 +67,10 @@ class BatchNorm(Layer):
 
     def __repr__(self) -> str:
         return f"BatchNorm(momentum={self.momentum}, epsilon={self.epsilon}, name={self.name!r})"
+
+    def options(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"momentum": self.momentum, "epsilon": self.epsilon, "name": self.name}
 
     @property
     def gamma(self) -> np.ndarray:

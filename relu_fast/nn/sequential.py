@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -116,6 +117,10 @@ class Sequential:
     def views(self, vector: np.ndarray) -> list[list[np.ndarray]]:
         """Cut a vector like `parameters` (n,) into the arrays of each layer: kernel and bias of Dense, for instance."""
         return self._built().views(vector)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all parameters and averages by name, "dense_1/kernel" and so on: views, in their order."""
+        return self._built().arrays(self.layers)
 
     def output_units(self, features: int) -> int:
         """Count the columns of the output for an input of `features` columns."""
@@ -311,6 +316,18 @@ class Sequential:
             callbacks=callbacks,
             progress=progress,
         )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write weights and architecture to an .npz file, atomically; see `relu_fast.nn.save_weights`."""
+        from .weights import save_weights
+
+        save_weights(self, path)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Take the weights of a file that fits; see `relu_fast.nn.load_weights`."""
+        from .weights import load_weights
+
+        load_weights(self, path)
 
     @contextmanager
     def trained_by(self, optimizer: Optimizer) -> Iterator[None]:

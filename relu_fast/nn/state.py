@@ -10,7 +10,7 @@ import numpy as np
 from .buffers import Buffers
 from .layers import Layer
 
-__all__ = ["State", "widths"]
+__all__ = ["State", "array_shapes", "widths"]
 
 
 def widths(layers: Sequence[Layer], features: int) -> list[int]:
@@ -19,6 +19,20 @@ def widths(layers: Sequence[Layer], features: int) -> list[int]:
     for layer in layers:
         columns.append(layer.output_units(columns[-1]))
     return columns
+
+
+def array_shapes(layers: Sequence[Layer], features: int, names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Name the parameters and averages of `layers`, which are called `names`: "dense_1/kernel" -> its shape."""
+    shapes = {}
+    for layer, name, columns in zip(layers, names, widths(layers, features), strict=False):
+        for own, kind, arrays in (
+            (layer.parameter_names, "parameter", layer.parameter_shapes(columns)),
+            (layer.average_names, "average", layer.average_shapes(columns)),
+        ):
+            for i, shape in enumerate(arrays):
+                # A layer of one's own need not say what it calls them.
+                shapes[f"{name}/{own[i] if i < len(own) else f'{kind}_{i}'}"] = shape
+    return shapes
 
 
 class State:
@@ -57,6 +71,12 @@ class State:
     def average_views(self) -> list[list[np.ndarray]]:
         """Cut `averages` likewise."""
         return _cut(self.averages, self._average_shapes)
+
+    def arrays(self, layers: Sequence[Layer]) -> dict[str, np.ndarray]:
+        """Return the views of parameters and averages under the names of `array_shapes`."""
+        names = array_shapes(layers, self.features, [str(layer.name) for layer in layers])
+        both = zip(self.views(self.parameters), self.average_views(), strict=True)
+        return dict(zip(names, [view for own in both for views in own for view in views], strict=True))
 
     def bind(self, layers: Sequence[Layer]) -> None:
         """Hand the layers their views of parameters, gradients and averages, and tell them their units."""
