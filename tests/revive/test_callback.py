@@ -31,21 +31,26 @@ def train(model, *, epochs=1, validation=True, optimizer="adam", monitor=None, s
 def test_what_the_monitor_finds_dead_is_revived_and_followed_up():
     model = network()
     monitor, cure = train(model, epochs=3)
+    points = {point.step: point for point in monitor.report().history}
     assert [(revival.step, revival.layer, revival.units) for revival in cure.revivals[:2]] == [
         (1, "first", (1, 3)),
         (1, "second", (0, 2)),
     ]
     for revival in cure.revivals[:2]:
-        before = monitor.report().history[0].layers[revival.layer]
+        before = points[1].layers[revival.layer]
         assert revival.before == tuple(before.evidence(unit) for unit in revival.units)
         assert [seen.state for seen in revival.before] == ["dead", "dead"]
     for report in cure.reports[:2]:
-        after = monitor.report().history[1].layers[report.revival.layer]
+        after = points[2].layers[report.revival.layer]
         assert report.step == 2
         assert report.evidence == tuple(after.evidence(unit) for unit in report.revival.units)
         assert list(report.gradients) == after.gradient.nonzero[list(report.revival.units)].tolist()
         assert report.took == report.revival.units
     assert monitor.report().layers["first"].dead == monitor.report().layers["second"].dead == 0
+    events = [
+        (event.layer, event.unit, event.step) for event in monitor.report().events if event.kind == "revival"
+    ]
+    assert events == [("first", 1, 2), ("first", 3, 2), ("second", 0, 2), ("second", 2, 2)]
     assert str(cure) == revive.summary(cure.reports) == "4 of 4 revivals took (first 2 of 2, second 2 of 2)."
 
 
