@@ -221,7 +221,11 @@ def test_a_monitor_that_is_not_among_the_callbacks_is_missed():
             {},
             r"'activation_1': it reads 'batchnorm_1' \(BatchNorm\)",
         ),
-        (lambda: [nn.Dense(4, "elu"), nn.Dense(1)], {}, "ReDo has no layer to revive: expected .*, or a tau"),
+        (
+            lambda: [nn.Dense(4, "elu"), nn.Dense(1)],
+            {},
+            r"ReDo has no layer to revive: expected one with a gate \(or a tau\) before",
+        ),
         (lambda: [nn.Dense(1, "relu")], {}, "ReDo has no layer to revive"),
         (lambda: [nn.Dense(4, "relu"), nn.Dense(1)], {"layers": ["dense_3"]}, "no layer is named 'dense_3'"),
         (
