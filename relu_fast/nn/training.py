@@ -83,7 +83,7 @@ def fit(
                     generator = shuffling if shuffle else None
                     for step, (batch, target) in enumerate(_batches(x, y, batch_size, generator), start=1):
                         _call(before_steps, "on_step_begin", model, (epoch - 1) * steps + step)
-                        total += len(batch) * model.loss_and_gradients(batch, target, loss)
+                        total += len(batch) * model.checked_loss_and_gradients(batch, target, loss)
                         if clip_norm is not None:
                             optimizers.clip_by_global_norm(model.gradients, clip_norm)
                         optimizer.step(model.parameters, model.gradients)
