@@ -94,9 +94,9 @@ class DeadUnitMonitor(Observer):
                 raise ValueError(
                     f"layer {layer.name!r} fills the statistics of another monitor, expected one monitor a model"
                 )
-        self._watch = WeightsWatch(model) if hasattr(model, "views") else None
         self._has_validation = False
         self._attach(model, "train")
+        self._watch = WeightsWatch(model) if hasattr(model, "views") else None
 
     @property
     def initial_validation(self) -> bool:
@@ -115,8 +115,8 @@ class DeadUnitMonitor(Observer):
 
     def on_step_end(self, model: Any, step: int) -> None:
         """Look at what the optimizer did to the weights."""
-        if self._watch is not None:
-            for name, step_norm, weights_norm in self._watch.jumps():
+        if self._watch is not None and (jumps := self._watch.jumps()):
+            for name, step_norm, weights_norm in jumps:
                 self._window.weights_of(name, len(step_norm)).step(step_norm, weights_norm)
 
     def on_validation_begin(self, model: Any, epoch: int) -> None:

@@ -233,6 +233,8 @@ class Observer:
         if known is None:
             listed = ", ".join(self._specs) or "none"
             raise ValueError(f"layer {name!r} is not known, expected one that was observed: {listed}")
+        if weight_decay is not None and np.asarray(weight_decay).dtype.kind not in "fiu":
+            raise TypeError(f"weight_decay is {weight_decay!r}, expected a number")
         zero = None
         if first_moments is not None:
             zero = np.ones(known.units, bool)

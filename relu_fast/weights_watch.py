@@ -2,9 +2,9 @@
 
 Looking must cost next to nothing: a step of a small network takes 100 microseconds. So most layers need no look,
 where the optimizer knows that no step can be that long; the others are asked cheap questions first. Is the step
-of all the layer's weights together shorter than a jump of its shortest unit? If not: with each weight's step over
-the norm of its unit's weights, the sum of squares is that of all units' (step norm / weights norm). Is it below
-`JUMP` squared?
+of all the layer's weights together shorter than `NEAR` times those of its shortest unit? If not: with each
+weight's step over the norm of its unit's weights, the sum of squares is that of all units' (step norm / weights
+norm). Is it below `NEAR` squared?
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ from .weights import norms
 
 __all__ = ["Chain", "WeightsWatch", "chains", "weight_decay"]
 
-REFRESH = 128
+REFRESH = 256
 """Steps after which the norms of the weights are taken anew."""
+
+NEAR = 0.5 * JUMP
+"""From here on a step is looked at more closely: until they are taken anew, the weights may shrink by half."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ class WeightsWatch:
         """Take the weights as they are: what moved them was no step."""
         self._before[...] = self._model.parameters
         self._left = REFRESH
-        # What a layer's step, squared, must reach for a unit to jump; and the layers where one can.
+        # What a layer's step, squared, must reach for a unit to be near a jump; and the layers where it can.
         self._least: list[float] = []
         self._watched: list[int] = []
         longest = getattr(self._model.optimizer, "longest_change", None)
@@ -130,10 +133,10 @@ class WeightsWatch:
             kernel = self._model.layers[chain.weights].kernel
             norm = norms(kernel)
             norm[norm == 0.0] = np.inf
-            self._inverses[i].reshape(kernel.shape)[...] = 1.0 / norm
-            self._least.append(float(JUMP * norm.min(initial=np.inf)) ** 2)
+            self._least.append(float(NEAR * norm.min(initial=np.inf)) ** 2)
             if longest is None or not len(kernel) * longest**2 < self._least[i]:
                 self._watched.append(i)
+                self._inverses[i].reshape(kernel.shape)[...] = 1.0 / norm
 
     def jumps(self) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
         """Look at the last step: for each layer in which units jumped, the norms of steps and weights, (units,).
@@ -152,7 +155,7 @@ class WeightsWatch:
                 # an overflow here has had others.
                 if not moved.dot(moved) < self._least[i]:
                     scaled = np.multiply(moved, self._inverses[i], self._scaled[i])
-                    if not scaled.dot(scaled) < JUMP**2:
+                    if not scaled.dot(scaled) < NEAR**2:
                         found += self._closer(i)
         self._left -= 1
         if self._left == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,7 @@ def fit(
         # It knows best what it takes.
         optimizers.clip_by_global_norm(np.zeros(1), clip_norm)
     callbacks = _listed(callbacks)
-    before_steps, after_steps = _having(callbacks, "on_step_begin"), _having(callbacks, "on_step_end")
+    before_steps, after_steps = _methods(callbacks, "on_step_begin"), _methods(callbacks, "on_step_end")
     (shuffling,) = streams(seed, SHUFFLING, 1)
     x, y = _examples_and_targets(model, x, y, loss, model.features)
     validation = None if validation_data is None else _validation(model, validation_data, x.shape[1], loss)
@@ -69,6 +69,8 @@ def fit(
 
     history = History()
     begun: list[Callback] = []
+    # One for all steps.
+    calling_back = model.calling_back()
     with model.trained_by(optimizer):
         try:
             for callback in callbacks:
@@ -82,12 +84,18 @@ def fit(
                     total = 0.0
                     generator = shuffling if shuffle else None
                     for step, (batch, target) in enumerate(_batches(x, y, batch_size, generator), start=1):
-                        _call(before_steps, "on_step_begin", model, (epoch - 1) * steps + step)
+                        if before_steps:
+                            with calling_back:
+                                for before_step in before_steps:
+                                    before_step(model, (epoch - 1) * steps + step)
                         total += len(batch) * model.checked_loss_and_gradients(batch, target, loss)
                         if clip_norm is not None:
                             optimizers.clip_by_global_norm(model.gradients, clip_norm)
                         optimizer.step(model.parameters, model.gradients)
-                        _call(after_steps, "on_step_end", model, (epoch - 1) * steps + step)
+                        if after_steps:
+                            with calling_back:
+                                for after_step in after_steps:
+                                    after_step(model, (epoch - 1) * steps + step)
                         show(epoch, step)
                     history.loss.append(total / len(x))
                     logs = {"loss": history.loss[-1]}
@@ -165,11 +173,11 @@ def _listed(callbacks: Iterable[Callback]) -> tuple[Callback, ...]:
     return listed
 
 
-def _having(callbacks: Iterable[Callback], method: str) -> list[Callback]:
-    """Those that have the method and did not just inherit the empty one: a step is too short for calls to it."""
+def _methods(callbacks: Iterable[Callback], method: str) -> list[Callable[..., None]]:
+    """Take it from those that have it and did not just inherit the empty one: a step is too short for calls to that."""
     empty = getattr(Callback, method)
     return [
-        callback
+        getattr(callback, method)
         for callback in callbacks
         if hasattr(callback, method) and getattr(getattr(callback, method), "__func__", None) is not empty
     ]

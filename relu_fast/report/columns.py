@@ -6,6 +6,7 @@ number, more than the numbers of a layer of 64 units.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -64,6 +65,13 @@ class Columns:
         values: NDArray[Any] = self._table[name].astype(dtype)
         values.flags.writeable = False
         return values
+
+    def of_unit(self, unit: int) -> Columns:
+        """Return the numbers of one unit alone, 0 <= unit < units, without a pass over those of the others."""
+        one = copy.copy(self)
+        one.units = 1
+        one._table = None if self._table is None else self._table[unit : unit + 1]
+        return one
 
     def __repr__(self) -> str:
         return f"<Columns of {self.units} units: {', '.join(name for name, *_ in self._layout)}>"

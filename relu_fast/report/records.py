@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from types import MappingProxyType
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class GradientReport:
     """The gradients with respect to one layer's pre-activations, counted over a window.
 
@@ -70,7 +70,7 @@ class GradientReport:
         return int(self.nonzero.sum()) / seen if seen else None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class BoundsReport:
     """Bounds of one layer's pre-activations, for the weights with which the window ended.
 
@@ -91,7 +91,7 @@ class BoundsReport:
         return _known(self.columns, "upper")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class WeightsReport:
     """What is known of the weights of one layer at the end of a window. None is what is not known.
 
@@ -156,7 +156,7 @@ class WeightsReport:
         return self.columns["moments_zero"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class LayerReport:
     """One layer in one phase: the state of every unit and the counts it was read from.
 
@@ -392,10 +392,20 @@ class LayerReport:
         IndexError
             If there is no such unit.
         """
-        return verdicts.evidence(self, unit, gate=self.gate, complete=self.complete, upper=self.upper)
+        if not -self.units <= unit < self.units:
+            raise IndexError(f"unit is {unit}, expected one of {self.units} units")
+        # One unit is judged, not the layer: explaining every unit of a layer stays linear in their number.
+        unit %= self.units
+        bounds = (
+            None if self.bounds is None else replace(self.bounds, columns=self.bounds.columns.of_unit(unit))
+        )
+        gate = self.gate[unit] if isinstance(self.gate, np.ndarray) else self.gate
+        one = replace(self, columns=self.columns.of_unit(unit), bounds=bounds)
+        found = verdicts.evidence(one, 0, gate=gate, complete=self.complete, upper=one.upper)
+        return replace(found, unit=unit)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class PhaseReport:
     """One phase of a window ("train", "validation", ...): what it saw and whether that was everything.
 
@@ -425,7 +435,7 @@ class PhaseReport:
         return min(counts), max(counts)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Snapshot:
     """One window of observation, an epoch for instance.
 

@@ -171,10 +171,10 @@ def _flag_sentences(layer: LayerReport) -> Iterable[str]:
         )
     if "permanent" in flagged:
         units, dead = flagged["permanent"], layer.dead_units
-        which = f"all {len(dead)} dead units" if len(units) == len(dead) else f"dead units {unit_list(units)}"
+        which = "its dead units" if len(units) == len(dead) else f"units {unit_list(units)}"
         yield (
-            f"{which} dead for good: nothing is trained before them, no gradient reaches them, no momentum and no "
-            "weight decay moves them"
+            f"{which} are dead for good: nothing is trained before them, and no gradient, momentum or weight decay "
+            "moves them"
         )
 
 

@@ -134,3 +134,95 @@ def test_a_layer_that_cannot_be_is_refused_and_not_registered(call, error, messa
     with pytest.raises(error, match=message):
         call(monitor)
     assert dict(monitor.report().layers) == {}
+
+
+W = np.ones((2, 3))
+CALLS = [
+    (
+        lambda m: m.observe_bounds("fc1", [0], [1], box="b"),
+        ValueError,
+        "known as relu, 3 units, got any .*, 1 units",
+    ),
+    (
+        lambda m: m.observe_bounds("fc1", [0, 0, 2], [1, 1, 1], box="b"),
+        ValueError,
+        "lower is 2 and upper 1 for unit 2",
+    ),
+    (
+        lambda m: m.observe_bounds("fc1", [0, 0], [1, 1, 1], box="b"),
+        ValueError,
+        r"lower has shape \(2,\), expected \(3,\)",
+    ),
+    (lambda m: m.observe_bounds("fc1", W, W, box="b"), ValueError, r"lower has shape \(2, 3\)"),
+    (lambda m: m.observe_bounds("fc1", ["a"] * 3, [1] * 3, box="b"), TypeError, "lower has dtype <U1"),
+    (lambda m: m.observe_bounds("fc1", [0] * 3, [1] * 3, box=""), ValueError, "box is ''"),
+    (lambda m: m.observe_bounds("", [0] * 3, [1] * 3, box="b"), ValueError, "name is ''"),
+    (
+        lambda m: m.observe_weights("fc1", W.T),
+        ValueError,
+        "known as relu, 3 units, got any activation, 2 units",
+    ),
+    (
+        lambda m: m.observe_weights("fc1", W, unit_axis=2),
+        ValueError,
+        r"unit_axis is 2, expected .* weights \(2, 3\)",
+    ),
+    (lambda m: m.observe_weights("fc1", 1.0), ValueError, r"unit_axis is -1, expected one of the 0 axes"),
+    (lambda m: m.observe_weights("fc1", W * 1j), TypeError, "weights has dtype complex128"),
+    (lambda m: m.observe_weights("fc1", W, [1.0]), ValueError, r"bias has shape \(1,\), expected \(3,\)"),
+    (lambda m: m.observe_weights("fc1", W, ["a"] * 3), TypeError, "bias has dtype <U1"),
+    (
+        lambda m: m.observe_weights("fc1", W, scale=[1] * 3),
+        ValueError,
+        "shift is missing, expected it beside scale",
+    ),
+    (
+        lambda m: m.observe_weights("fc1", W, shift=[1] * 3),
+        ValueError,
+        "scale is missing, expected it beside shift",
+    ),
+    (
+        lambda m: m.observe_weights("fc1", W, predecessor="fc1"),
+        ValueError,
+        r"shape \(2, 3\), expected .* 3 features",
+    ),
+    (
+        lambda m: m.observe_weights("fc1", W[0], predecessor="x"),
+        ValueError,
+        r"shape \(3,\), expected two dimensions",
+    ),
+    (lambda m: m.observe_weights("", W), ValueError, "name is ''"),
+    (
+        lambda m: m.observe_training("fc9"),
+        ValueError,
+        "'fc9' is not known, expected one that was observed: fc1",
+    ),
+    (
+        lambda m: m.observe_training("fc1", first_moments=[W.T]),
+        ValueError,
+        r"shape \(3, 2\), expected 3 units",
+    ),
+    (
+        lambda m: m.observe_training("fc1", first_moments=[1.0]),
+        ValueError,
+        "unit_axis is -1, expected one of the 0",
+    ),
+    (lambda m: m.observe_training("fc1", first_moments=[["a"] * 3]), TypeError, "first moment has dtype <U1"),
+    (
+        lambda m: m.observe_training("fc1", weight_decay="much"),
+        TypeError,
+        "weight_decay is 'much', expected a number",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), CALLS)
+def test_what_makes_no_sense_is_refused_and_leaves_the_monitor_unchanged(call, error, message):
+    monitor = rf.DeadUnitMonitor()
+    monitor.observe("fc1", np.ones((2, 3)))
+    before = facts(monitor)
+    with pytest.raises(error, match=message) as caught:
+        call(monitor)
+    assert "\n" not in str(caught.value)
+    assert facts(monitor) == before
+    assert monitor.report().layers["fc1"].weights is None

@@ -357,3 +357,63 @@ def test_entries_that_do_not_exist_are_refused(indices, error, message):
         optimizer.reset_entries(indices)
     for moment, expected in zip(optimizer._moments, before, strict=True):
         np.testing.assert_array_equal(moment, expected)
+
+
+@pytest.mark.parametrize(
+    "make", [nn.SGD, lambda: nn.SGD(momentum=0.9), nn.Adam, lambda: nn.Adam(beta_1=0.0)], ids=range(4)
+)
+def test_the_last_change_is_what_the_step_added(make):
+    optimizer, parameters, rng = make(), np.array(START), np.random.default_rng(0)
+    assert optimizer.last_change is None
+    for _ in range(3):
+        before = parameters.copy()
+        optimizer.step(parameters, rng.normal(size=3))
+        np.testing.assert_allclose(before + optimizer.last_change, parameters, rtol=1e-15)
+    optimizer.reset()
+    assert optimizer.last_change is None
+
+
+def test_an_optimizer_that_does_not_tell_has_no_last_change():
+    class Plain(optimizers.Optimizer):
+        def _move(self, parameters, gradients):
+            parameters -= gradients
+
+    optimizer = Plain()
+    optimizer.reset()
+    optimizer.step(np.array(START), np.array(START))
+    assert (optimizer.last_change, optimizer.longest_change, optimizer.first_moment) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("beta_1", "beta_2"), [(0.9, 0.999), (0.0, 0.999), (0.9, 0.9), (0.5, 0.3), (0.99, 0.9999), (0.6, 0.37)]
+)
+def test_no_step_of_adam_is_longer_than_it_says(beta_1, beta_2):
+    optimizer = nn.Adam(beta_1=beta_1, beta_2=beta_2, learning_rate=0.5)
+    # Rows of gradients: rare ones, growing as is worst for the quotient of the moments, any.
+    steps, rng = 300, np.random.default_rng(0)
+    rare = np.zeros((steps, 4))
+    rare[[5, 60, 200, 299], range(4)] = 1.0
+    worst = (beta_2 / max(beta_1, 0.1)) ** np.arange(steps)[:, None]
+    gradients = np.hstack(
+        [rare, worst * np.sign(rng.normal(size=4)), rng.normal(size=(steps, 4)), worst**-1.0]
+    )
+    longest, parameters = 0.0, np.zeros(gradients.shape[1])
+    for gradient in gradients:
+        before = parameters.copy()
+        optimizer.step(parameters, gradient / np.abs(gradients).max(axis=0))
+        longest = max(longest, np.abs(parameters - before).max())
+    assert 0.0 < longest <= optimizer.longest_change * (1 + 1e-12)
+
+
+def test_adam_has_no_longest_step_where_its_first_moment_outlives_the_second():
+    assert nn.Adam(beta_1=0.9, beta_2=0.81).longest_change is None
+    assert nn.SGD().longest_change is None
+
+
+def test_the_first_moment_is_what_goes_on_moving_the_parameters():
+    for optimizer, keeps in ((nn.SGD(), False), (nn.SGD(momentum=0.5), True), (nn.Adam(), True)):
+        parameters = np.array(START)
+        optimizer.step(parameters, np.array([0.0, 1.0, -1.0]))
+        moment = optimizer.first_moment
+        assert (moment is not None) == keeps
+        assert not keeps or (moment != 0).tolist() == [False, True, True]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import relu_fast as rf
-from relu_fast.report.text import explain
+from relu_fast.history import CAUSES, Cause
+from relu_fast.report.text import explain, explain_causes
 
 
 def words(report):
@@ -205,3 +206,99 @@ def test_the_evidence_of_an_unobserved_unit_is_that():
     monitor = rf.DeadUnitMonitor()
     monitor.unit_stats("fc1", 1, activation="relu")
     assert explain(monitor.report().layers["fc1"].evidence(0)) == "nothing was seen"
+
+
+def test_flagged_units_are_named_with_their_evidence():
+    monitor = rf.DeadUnitMonitor()
+    monitor.observe_grad("fc1", np.array([[0.0, 0.0, 1.0, 1.0]]))
+    with monitor.complete_pass():
+        monitor.observe(
+            "fc1", np.array([[-1.0, 9.0, 6.5, 0.125], [-2.0, 1.0, 7.0, 0.125]]), activation="relu6"
+        )
+    text = words(monitor.report())
+    assert "fc1: dormant units beside the dead ones 3 (1 unit): mean output 5.19 % of the layer's, at" in text
+    assert "fc1: starved units 1 (1 unit): fired, but every gradient at them was 0." in text
+    assert "fc1: saturated units 2 (1 unit): smallest z 6.5, not below the ceiling 6, so no gradient" in text
+    assert "for good" not in text  # what else moves unit 0 is not known
+    monitor.observe_training("fc1", trainable_upstream=False, weight_decay=0.0, first_moments=())
+    assert "fc1: its dead units are dead for good: nothing is trained before them" in words(monitor.report())
+
+
+def test_a_proven_units_evidence_is_put_into_words():
+    monitor = rf.DeadUnitMonitor()
+    monitor.observe("fc1", -np.ones((3, 1)))
+    monitor.observe_bounds("fc1", [-3.0], [-0.125], box="x in (0, 1)")
+    evidence = monitor.report().layers["fc1"].evidence(0)
+    assert explain(evidence) == "z is at most -0.125 over a stated box of inputs, the gate is 0"
+
+
+@pytest.mark.parametrize(
+    ("kind", "evidence", "text"),
+    [
+        ("born_dead", {"largest": -0.5}, "born dead, before the first step the largest z was -0.5"),
+        (
+            "weights_jumped",
+            {"step_norm": 3.0, "weights_norm": 2.0},
+            "the weights jumped, one step was 1.5 times as long as they were",
+        ),
+        (
+            "bias_drifted",
+            {"bias_before": 0.5, "bias": -1.0, "reach": 0.25},
+            "the bias drifted below the reach of the inputs, 0.25: it was 0.5, it is -1",
+        ),
+        (
+            "predecessors_dead",
+            {"dead_predecessors": 3, "predecessors": 4},
+            "3 of 4 predecessors are dead, and with them all that could raise z",
+        ),
+        (
+            "normalisation",
+            {"scale_before": 1.0, "scale": 0.5, "shift_before": 0.0, "shift": -3.0},
+            "the normalisation drifted: its scale was 1, it is 0.5; its shift was 0, it is -3",
+        ),
+    ],
+)
+def test_every_cause_is_put_into_words(kind, evidence, text):
+    assert explain_causes([Cause(kind, evidence)]) == text
+
+
+def test_every_cause_has_its_words():
+    tested = next(
+        mark.args[1] for mark in test_every_cause_is_put_into_words.pytestmark if mark.name == "parametrize"
+    )
+    assert {kind for kind, *_ in tested} == set(CAUSES)
+
+
+def test_causes_of_many_units_are_put_into_words_as_spans():
+    causes = [Cause("weights_jumped", {"step_norm": step, "weights_norm": 2.0}) for step in (3.0, 1.0, 2.0)]
+    assert explain_causes(causes) == "the weights jumped, one step was 0.5 to 1.5 times as long as they were"
+
+
+def test_events_of_a_layer_at_a_step_and_for_a_cause_share_a_line():
+    monitor = rf.DeadUnitMonitor()
+    for step, signs in enumerate([(1, -1, 1, 1), (-1, -1, -1, -1), (1, 1, -1, -1)]):
+        monitor.observe_weights("fc1", np.array([[1.0, 1.0, -2.0, 1.0]]) * (-1 if step else 1))
+        with monitor.complete_pass():
+            monitor.observe("fc1", np.array([signs]) * 1.0)
+        monitor.snapshot(step, initial=step == 0)
+    text = words(monitor.report())
+    assert (
+        "fc1: units 1 (1 unit) found dead at step 0: born dead, before the first step the largest z" in text
+    )
+    assert (
+        "fc1: units 0, 2-3 (3 units) found dead at step 1: the weights jumped, one step was 2 times as"
+        in text
+    )
+    assert "fc1: units 0-1 (2 units) fired again at step 2." in text
+
+
+def test_many_events_are_cut_off():
+    monitor = rf.DeadUnitMonitor()
+    for step in range(20):
+        with monitor.complete_pass():
+            monitor.observe("fc1", np.full((10, 1), -1.0 if step % 2 else 1.0))
+        monitor.snapshot(step)
+    text = words(monitor.report())
+    assert "fc1: units 0 (1 unit) found dead at step 1: why is not known." in text
+    assert "... and 7 more such lines." in text
+    assert "found dead at step 19" not in text
