@@ -134,7 +134,10 @@ class EventLog:
 def _histogram(counted: Histogram, values: NDArray[np.floating]) -> Any:
     """Turn a histogram into TensorBoard's: bins by their right ends, the exact zeros in a bin as the others."""
     finite = values[np.isfinite(values)].astype(np.float64)
-    ends, counts = counted.edges.tolist(), [0, *counted.counts.tolist()]
+    ends, counts = counted.edges.tolist(), counted.counts.tolist()
+    if ends:
+        # The bin before the first: its right end is the left end of the first.
+        counts.insert(0, 0)
     if counted.zeros:
         if not ends or not ends[0] <= 0.0 <= ends[-1]:
             # Outside of the others: zeros get an end of their own.

@@ -23,6 +23,7 @@ def test_a_histogram_holds_every_finite_value_left_of_its_bins_end(values):
     record = _histogram(histogram(values), values)
     limits, counts = np.array(record.bucket_limit), np.array(record.bucket)
     assert (np.diff(limits) > 0).all()
+    assert len(counts) == len(limits)
     assert counts.sum() == record.num == finite.size
     assert (record.min, record.max) == (finite[0], finite[-1])
     np.testing.assert_allclose([record.sum, record.sum_squares], [finite.sum(), (finite**2).sum()], rtol=1e-6)
