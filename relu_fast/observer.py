@@ -21,7 +21,7 @@ from .window import Phase, Window
 __all__ = ["ALWAYS", "Observer"]
 
 ALWAYS = ("active", "nonfinite", "max")
-"""What is collected whatever `collect` says: the states are read from it."""
+"""What is collected whatever `collect` says: states and their evidence are read from it."""
 
 
 class Observer:

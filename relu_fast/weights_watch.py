@@ -103,7 +103,7 @@ def _has(layer: Any, *names: str) -> bool:
 
 
 class WeightsWatch:
-    """Looks at a model after every step of its optimizer, and tells of steps in which units jumped.
+    """Looks at a model after the steps of its optimizer, and tells of those in which units jumped.
 
     Parameters
     ----------
@@ -114,51 +114,80 @@ class WeightsWatch:
     def __init__(self, model: Any) -> None:
         self.chains = tuple(chains(model))
         self._model = model
+        optimizer = getattr(model, "optimizer", None)
+        self._optimizer: Any = optimizer if hasattr(optimizer, "last_change") else _Untold()
         self._before = np.empty_like(model.parameters)
-        self._seen: NDArray[Any] | None = None
         kernels = [model.layers[chain.weights].kernel for chain in self.chains]
         self._inverses = [np.empty(kernel.size, kernel.dtype) for kernel in kernels]
         self._scaled = [np.empty(kernel.size, kernel.dtype) for kernel in kernels]
+        self._seen: NDArray[Any] | None = None
+        self._step = 0
         self.refresh()
 
     def refresh(self) -> None:
         """Take the weights as they are: what moved them was no step."""
         self._before[...] = self._model.parameters
-        self._left = REFRESH
+        self._due = self._step + REFRESH
         # What a layer's step, squared, must reach for a unit to be near a jump; and the layers where it can.
         self._least: list[float] = []
         self._watched: list[int] = []
-        longest = getattr(self._model.optimizer, "longest_change", None)
+        longest = getattr(self._optimizer, "longest_change", None)
         for i, chain in enumerate(self.chains):
             kernel = self._model.layers[chain.weights].kernel
             norm = norms(kernel)
             norm[norm == 0.0] = np.inf
-            self._least.append(float(NEAR * norm.min(initial=np.inf)) ** 2)
-            if longest is None or not len(kernel) * longest**2 < self._least[i]:
+            shortest = float(norm.min(initial=np.inf))
+            self._least.append((NEAR * shortest) ** 2)
+            # Without a margin for weights that shrink: hardly a step is a third of the longest.
+            if longest is None or not math.sqrt(len(kernel)) * longest < JUMP * shortest:
                 self._watched.append(i)
                 self._inverses[i].reshape(kernel.shape)[...] = 1.0 / norm
+        self._split(self._seen)
+
+    def _split(self, change: NDArray[Any] | None) -> None:
+        """Cut what a step added into the weights of the chains; optimizers mostly keep it in one place."""
+        self._seen = change
+        if change is not None:
+            views = self._model.views(change)
+            self._moved = [views[chain.weights][0].reshape(-1) for chain in self.chains]
+            self._questions = [(self._moved[i], self._least[i]) for i in self._watched]
+
+    @property
+    def stride(self) -> int:
+        """After how many steps to look again: in none of those between can a unit jump."""
+        return 1 if self._watched else max(1, self._due - self._step)
+
+    def near_a_jump(self, step: int) -> bool:
+        """Ask the cheapest questions on the last step, number `step`: whether to call `jumps`.
+
+        Ask it after every step, or after as many as `stride` says.
+        """
+        self._step = step
+        if self._seen is None or self._optimizer.last_change is not self._seen:
+            return True
+        for moved, least in self._questions:  # a generator takes as long as the rest
+            # A comparison with NaN is False.
+            if not moved.dot(moved) < least:
+                return True
+        return step >= self._due
 
     def jumps(self) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
         """Look at the last step: for each layer in which units jumped, the norms of steps and weights, (units,).
 
         A step that was no jump is NaN.
         """
+        change = self._change()
+        if change is not self._seen:
+            self._split(change)
         found = []
-        if self._watched:
-            change = self._change()
-            if change is not self._seen:
-                self._seen, views = change, self._model.views(change)
-                self._moved = [views[chain.weights][0].reshape(-1) for chain in self.chains]
-            for i in self._watched:
-                moved = self._moved[i]
-                # A comparison with NaN is False. No np.errstate, which takes as long as all the rest: who comes to
-                # an overflow here has had others.
-                if not moved.dot(moved) < self._least[i]:
-                    scaled = np.multiply(moved, self._inverses[i], self._scaled[i])
-                    if not scaled.dot(scaled) < NEAR**2:
-                        found += self._closer(i)
-        self._left -= 1
-        if self._left == 0:
+        for i in self._watched:
+            moved = self._moved[i]
+            if not moved.dot(moved) < self._least[i]:
+                # No np.errstate, which takes as long as the rest: who comes to an overflow here has had others.
+                scaled = np.multiply(moved, self._inverses[i], self._scaled[i])
+                if not scaled.dot(scaled) < NEAR**2:
+                    found += self._closer(i)
+        if self._step >= self._due:
             self.refresh()
         return found
 
@@ -171,7 +200,7 @@ class WeightsWatch:
 
     def _change(self) -> NDArray[Any]:
         """Return what the last step added to the parameters; from a copy where the optimizer does not tell."""
-        change: NDArray[Any] | None = getattr(self._model.optimizer, "last_change", None)
+        change: NDArray[Any] | None = self._optimizer.last_change
         if change is None:
             change = self._model.parameters - self._before
             self._before[...] = self._model.parameters
@@ -179,7 +208,7 @@ class WeightsWatch:
 
     def moments_zero(self, chain: Chain, units: int) -> NDArray[np.bool_] | None:
         """Tell which units' parameters have first moments of zero, (units,); None if the optimizer does not tell."""
-        optimizer = self._model.optimizer
+        optimizer = self._optimizer
         if not hasattr(optimizer, "first_moment"):
             return None
         zero = np.ones(units, bool)
@@ -188,6 +217,12 @@ class WeightsWatch:
             for moment in (moment for own in chain.own for moment in views[own]):
                 zero &= ~np.atleast_2d(moment).any(axis=0)
         return zero
+
+
+class _Untold:
+    """An optimizer that says nothing of itself."""
+
+    last_change = None
 
 
 def weight_decay(optimizer: Any) -> float | None:

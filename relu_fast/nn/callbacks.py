@@ -29,9 +29,13 @@ class Callback:
     ----------
     initial_validation : bool
         Whether to show the validation data before the first step too: validation begin and end of epoch 0.
+    step_stride : int
+        After how many steps `on_step_end` wants to be called again, asked after each call: a small network's step
+        takes no longer than a few dozen calls. Where another callback wants it sooner, all are called.
     """
 
     initial_validation: bool = False
+    step_stride: int = 1
 
     def on_train_begin(self, model: Sequential) -> None:
         """Before the first epoch; the model is built."""

@@ -26,7 +26,12 @@ class Optimizer(ABC):
     """Moves one parameter vector against its gradient.
 
     A subclass says how many vectors of state it keeps (`moments`), which start at zero, and writes `_move`,
-    which may leave what it added in `_change`. If its steps depend on how many there were, it extends `_restart`.
+    which may `_tell` what it added. If its steps depend on how many there were, it extends `_restart`.
+
+    Attributes
+    ----------
+    last_change : ndarray (n,) or None
+        What the last step added to the parameters, until the next one; None if there was none, or unknown.
     """
 
     moments = 0
@@ -34,7 +39,7 @@ class Optimizer(ABC):
     _moments: list[np.ndarray]
     _scratch: np.ndarray
     _steps: int
-    _change: np.ndarray | None
+    last_change: np.ndarray | None
 
     def __setattr__(self, name: str, value: object) -> None:
         # Hyperparameters may be set at any time, and are checked each time.
@@ -59,7 +64,6 @@ class Optimizer(ABC):
         if parameters is not self._parameters:
             self.adopt(parameters)
         self._steps += 1
-        self._change = None
         self._move(parameters, gradients)
         if self._steps % FLUSH_EVERY == 0:
             tiny = np.finfo(parameters.dtype).tiny * FLUSH_MARGIN
@@ -67,13 +71,8 @@ class Optimizer(ABC):
                 moment[np.abs(moment) < tiny] = 0.0
 
     @property
-    def last_change(self) -> np.ndarray | None:
-        """What the last step added to the parameters (n,), until the next one; None if there was none, or unknown."""
-        return self._change
-
-    @property
     def longest_change(self) -> float | None:
-        """How far a step can move one parameter at most; None if that is not bounded, or not known."""
+        """How far a step moves one parameter at most; None if that is not bounded, or not known."""
         return None
 
     @property
@@ -112,7 +111,12 @@ class Optimizer(ABC):
         self._moments = []
         self._scratch = np.empty(0)
         self._steps = 0
-        self._change = None
+        self.last_change = None
+
+    def _tell(self, change: np.ndarray) -> None:
+        # Mostly the same array: setting an attribute takes longer than this question.
+        if change is not self.last_change:
+            self.last_change = change
 
     def reset_entries(self, indices: ArrayLike) -> None:
         """Forget what is known of some entries of the vector, as if they had been added just now.
@@ -178,7 +182,7 @@ class SGD(Optimizer):
             velocity += change
             change = velocity
         parameters += change
-        self._change = change
+        self._tell(change)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -203,16 +207,15 @@ class Adam(Optimizer):
 
     @property
     def longest_change(self) -> float | None:
-        """The learning rate times 7.3, with the betas of the paper; None for beta_1^2 >= beta_2.
+        """The learning rate times max(1, (1 - beta_1) / sqrt(1 - beta_2)), section 2.1 of the paper; or None.
 
-        By Cauchy and Schwarz |m| <= (1 - beta_1) / sqrt((1 - beta_2) (1 - beta_1^2 / beta_2)) sqrt(v). The
-        correction of the bias is largest in the first step, or after infinitely many, where it is 1.
+        Gradients that grow from step to step, as fast as is worst, get further: by Cauchy and Schwarz
+        1 / sqrt(1 - beta_1^2 / beta_2) times as far, 2.3 times with the betas of the paper. None for
+        beta_1 > beta_2, where the first moment outlives the second.
         """
-        if self.beta_1**2 >= self.beta_2:
+        if self.beta_1 > self.beta_2 or self.beta_2 == 0.0:
             return None
-        root = math.sqrt(1.0 - self.beta_2)
-        ratio = (1.0 - self.beta_1) / (root * math.sqrt(1.0 - self.beta_1**2 / self.beta_2))
-        return self.learning_rate * ratio * max(1.0, root / (1.0 - self.beta_1))
+        return self.learning_rate * max(1.0, (1.0 - self.beta_1) / math.sqrt(1.0 - self.beta_2))
 
     def reset(self) -> None:
         """Forget the moments, the number of steps and the parameter vector."""
@@ -244,7 +247,7 @@ class Adam(Optimizer):
         if late is not None:
             scratch[self._late] = late
         parameters += scratch
-        self._change = scratch
+        self._tell(scratch)
         if self._beginnings and self._steps % FLUSH_EVERY == 0:
             self._forget_beginnings(np.finfo(parameters.dtype).eps)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -346,12 +346,17 @@ class Sequential:
         finally:
             self.optimizer = before
 
-    def calling_back(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def calling_back(self) -> Iterator[None]:
         """Declare that the block is a callback of `fit`: what it asks the model is counted nowhere.
 
         It is neither training nor validation, whichever statistics the layers happen to have.
         """
-        return _CallingBack(self)
+        before, self._in_callback = self._in_callback, True
+        try:
+            yield
+        finally:
+            self._in_callback = before
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
@@ -390,21 +395,6 @@ class Sequential:
         if self._state is None:
             raise RuntimeError("the model has no parameters yet: call build(features) or fit first")
         return self._state
-
-
-class _CallingBack(AbstractContextManager[None]):
-    """What `Sequential.calling_back` gives: entered at every step, so no generator, which takes 2 us."""
-
-    __slots__ = ("_before", "_model")
-
-    def __init__(self, model: Sequential) -> None:
-        self._model = model
-
-    def __enter__(self) -> None:
-        self._before, self._model._in_callback = self._model._in_callback, True
-
-    def __exit__(self, *error: object) -> None:
-        self._model._in_callback = self._before
 
 
 def _name_layers(layers: Sequence[Layer]) -> None:

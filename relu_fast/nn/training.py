@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+import math
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ def fit(
         # It knows best what it takes.
         optimizers.clip_by_global_norm(np.zeros(1), clip_norm)
     callbacks = _listed(callbacks)
-    before_steps, after_steps = _methods(callbacks, "on_step_begin"), _methods(callbacks, "on_step_end")
+    before_steps, after_steps = _having(callbacks, "on_step_begin"), _having(callbacks, "on_step_end")
     (shuffling,) = streams(seed, SHUFFLING, 1)
     x, y = _examples_and_targets(model, x, y, loss, model.features)
     validation = None if validation_data is None else _validation(model, validation_data, x.shape[1], loss)
@@ -69,8 +70,6 @@ def fit(
 
     history = History()
     begun: list[Callback] = []
-    # One for all steps.
-    calling_back = model.calling_back()
     with model.trained_by(optimizer):
         try:
             for callback in callbacks:
@@ -83,20 +82,23 @@ def fit(
                     _call(callbacks, "on_epoch_begin", model, epoch)
                     total = 0.0
                     generator = shuffling if shuffle else None
-                    for step, (batch, target) in enumerate(_batches(x, y, batch_size, generator), start=1):
-                        if before_steps:
-                            with calling_back:
-                                for before_step in before_steps:
-                                    before_step(model, (epoch - 1) * steps + step)
-                        total += len(batch) * model.checked_loss_and_gradients(batch, target, loss)
-                        if clip_norm is not None:
-                            optimizers.clip_by_global_norm(model.gradients, clip_norm)
-                        optimizer.step(model.parameters, model.gradients)
-                        if after_steps:
-                            with calling_back:
-                                for after_step in after_steps:
-                                    after_step(model, (epoch - 1) * steps + step)
-                        show(epoch, step)
+                    # The number of the step after which those that ask for it are called next.
+                    due = 0 if after_steps else math.inf
+                    # Between the steps nobody asks the model but callbacks: declared once, not at every step.
+                    with model.calling_back():
+                        for step, (batch, target) in enumerate(
+                            _batches(x, y, batch_size, generator), start=1
+                        ):
+                            number = (epoch - 1) * steps + step
+                            for callback in before_steps:
+                                callback.on_step_begin(model, number)
+                            total += len(batch) * model.checked_loss_and_gradients(batch, target, loss)
+                            if clip_norm is not None:
+                                optimizers.clip_by_global_norm(model.gradients, clip_norm)
+                            optimizer.step(model.parameters, model.gradients)
+                            if number >= due:
+                                due = number + _after_step(after_steps, model, number)
+                            show(epoch, step)
                     history.loss.append(total / len(x))
                     logs = {"loss": history.loss[-1]}
                     if validation is not None:
@@ -173,14 +175,21 @@ def _listed(callbacks: Iterable[Callback]) -> tuple[Callback, ...]:
     return listed
 
 
-def _methods(callbacks: Iterable[Callback], method: str) -> list[Callable[..., None]]:
-    """Take it from those that have it and did not just inherit the empty one: a step is too short for calls to that."""
+def _having(callbacks: Iterable[Callback], method: str) -> list[Callback]:
+    """Those that have the method and did not just inherit the empty one: a step is too short for calls to it."""
     empty = getattr(Callback, method)
     return [
-        getattr(callback, method)
+        callback
         for callback in callbacks
         if hasattr(callback, method) and getattr(getattr(callback, method), "__func__", None) is not empty
     ]
+
+
+def _after_step(callbacks: Iterable[Callback], model: Sequential, number: int) -> int:
+    """Call back after a step; return after how many steps to do so again."""
+    for callback in callbacks:
+        callback.on_step_end(model, number)
+    return max(1, min(getattr(callback, "step_stride", 1) for callback in callbacks))
 
 
 def _call(callbacks: Collection[Callback], method: str, model: Sequential, *arguments: Any) -> None:

@@ -237,9 +237,9 @@ class LayerReport:
         return _known(self.columns, "nonfinite")
 
     @property
-    def max(self) -> NDArray[np.float64]:
-        """Largest z, -inf where none was seen, (units,)."""
-        return _known(self.columns, "max")
+    def max(self) -> NDArray[np.float64] | None:
+        """Largest z, -inf where none was seen, (units,); None if it was not collected, which a complete pass does."""
+        return self.columns["max"]
 
     @property
     def min(self) -> NDArray[np.float64] | None:

@@ -119,7 +119,7 @@ def _state_sentences(layer: LayerReport) -> Iterable[str]:
             f"proven dead units {unit_list(proven)}: over {layer.bounds.box} z is at most "
             f"{span(layer.bounds.upper[proven])}, the gate is {span(layer.gates[proven])}"
         )
-    if dead.size:
+    if dead.size and layer.max is not None:
         largest, gates = layer.max[dead], layer.gates[dead]
         yield (
             f"dead units {unit_list(dead)}: never fired in a complete pass of {n}; largest z "

@@ -119,7 +119,8 @@ def test_a_training_that_is_ended_early_ends_as_any_other():
     monitor = rf.DeadUnitMonitor()
     model = network()
     history = model.fit(X, Y, epochs=9, validation_data=(X, Y), callbacks=[monitor, Stop()])
-    assert len(history.loss) == len(history.val_loss) == monitor.report().step == 2
+    assert len(history.loss) == len(history.val_loss) == 2
+    assert [point.step for point in monitor.report().history] == [0, 1, 2]
     assert calls == [True]
     assert len(model.fit(X, Y, epochs=1).loss) == 1
 
@@ -246,3 +247,51 @@ def test_options_out_of_range_are_refused(options, error, message):
 def test_repr_makes_the_callback_again(callback):
     names = {**vars(nn), **vars(nn.schedules)}
     assert repr(eval(repr(callback), names)) == repr(callback)
+
+
+def test_who_asks_for_it_is_shown_the_validation_data_before_the_first_step():
+    calls = []
+
+    class Note(nn.Callback):
+        def __init__(self, name, asks):
+            self.name, self.initial_validation = name, asks
+
+        def on_epoch_begin(self, model, epoch):
+            calls.append((self.name, "epoch", epoch))
+
+        def on_validation_begin(self, model, epoch):
+            calls.append((self.name, "begin", epoch))
+
+        def on_validation_end(self, model, epoch):
+            calls.append((self.name, "end", epoch))
+
+    callbacks = [Note("asks", True), Note("does not", False)]
+    network().fit(X, Y, epochs=1, validation_data=(X, Y), callbacks=callbacks)
+    assert calls[:3] == [("asks", "begin", 0), ("asks", "end", 0), ("asks", "epoch", 1)]
+    assert ("does not", "begin", 0) not in calls
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0, "validation_data": (X, Y)}, {"epochs": 1}])
+def test_nothing_is_shown_before_a_training_that_does_not_validate(options):
+    calls = []
+
+    class Note(nn.Callback):
+        initial_validation = True
+
+        def on_validation_begin(self, model, epoch):
+            calls.append(epoch)
+
+    network().fit(X, Y, callbacks=[Note()], **options)
+    assert calls == []
+
+
+def test_the_initial_validation_changes_nothing_in_the_training():
+    histories, parameters = [], []
+    for asks in (False, True):
+        watching = nn.Callback()
+        watching.initial_validation = asks
+        model = network()
+        histories.append(model.fit(X, Y, epochs=2, validation_data=(X, Y), callbacks=[watching], seed=3))
+        parameters.append(model.parameters)
+    assert histories[0] == histories[1]
+    np.testing.assert_array_equal(*parameters)
