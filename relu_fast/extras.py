@@ -7,7 +7,7 @@ from importlib.util import find_spec
 __all__ = ["EXTRAS", "missing"]
 
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "lab": ("jinja2", "matplotlib", "rich", "tensorboard", "tensorboardX", "threadpoolctl"),
+    "lab": ("jinja2", "matplotlib", "rich", "tensorboard", "threadpoolctl"),
     "bench": ("mpmath", "pytest", "pytest_benchmark", "rich", "scipy", "threadpoolctl"),
     "test": ("hypothesis", "ml_dtypes", "mpmath", "pytest", "pytest_benchmark", "xdist", "scipy"),
 }

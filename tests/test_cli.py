@@ -47,6 +47,14 @@ def test_bad_words_end_with_one_line_and_exit_code_2(capsys, words):
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", [name for name in cli.COMMANDS if " " in name])
+def test_a_command_of_two_words_is_given_as_two_words(capsys, name):
+    assert run(*name.split(), "--help") == 0
+    assert capsys.readouterr().out.startswith(f"usage: relu-fast {name} ")
+    assert run(*name.split(), "--dance") == 2
+    assert capsys.readouterr().err == "relu-fast: unrecognized arguments: --dance\n"
+
+
 def test_info_tells_versions_instruction_sets_and_dtypes(capsys):
     assert run("info") == 0
     lines = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
@@ -76,7 +84,10 @@ def test_the_active_isa_is_the_one_in_use(capsys):
         rf.isa.use(before)
 
 
-@pytest.mark.parametrize("words", [["info"], ["--version"], ["--help"], ["lab", "--help"]])
+@pytest.mark.parametrize(
+    "words",
+    [["info"], ["--version"], ["--help"], ["lab", "--help"], ["lab", "born-dead", "--help"]],
+)
 def test_numpy_alone_is_enough(words):
     script = f"import sys; sys.modules.update(dict.fromkeys({EXTRA_MODULES})); import relu_fast.cli as cli"
     command = [sys.executable, "-c", f"{script}; cli.main({words})"]

@@ -17,8 +17,17 @@ from numpy.typing import NDArray
 
 from ..nn.initializers import Initializer
 from ..report.share import Share
-from .sheet_command import Result, Settings, Steps, add_options, run_command, versions
-from .small_networks import GRID, HIGH, INITIALIZATIONS, LOW, SmallNetworks, first_silent_layers, stream
+from .sheet_command import COLORS, Result, Settings, Steps, add_options, run_command, versions
+from .small_networks import (
+    GRID,
+    HIGH,
+    INITIALIZATIONS,
+    LABELS,
+    LOW,
+    SmallNetworks,
+    first_silent_layers,
+    stream,
+)
 from .theory import exact, lower_bound, upper_bound
 
 if TYPE_CHECKING:
@@ -89,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
 def study(settings: BornDeadSettings, stream: TextIO) -> Result:
     """Draw all networks, with progress on `stream`."""
     parts = {
-        f"{initialization}, width {width}": (initialization, width)
+        f"{LABELS[initialization]}, width {width}": (initialization, width)
         for width in settings.widths
         for initialization in INITIALIZATIONS
     }
@@ -177,18 +186,11 @@ def _sheet(settings: BornDeadSettings, measured: Mapping[tuple[str, int], BornDe
             ),
             Series("lower bound", depths, [lower_bound(width, depth) for depth in depths], style=":"),
         ]
-        for name, color in (("he", "#c0392b"), ("rai", "#1f6fb4")):
+        for name, label in LABELS.items():
             shares = [measured[name, width].share(depth) for depth in depths]
             low, high = zip(*(share.interval for share in shares), strict=True)
-            series.append(
-                Series(
-                    name.upper() if name == "rai" else "He",
-                    depths,
-                    [share.value for share in shares],
-                    (low, high),
-                    color=color,
-                )
-            )
+            values = [share.value for share in shares]
+            series.append(Series(label, depths, values, (low, high), color=COLORS[name]))
         panels.append(Panel(f"width {width}", tuple(series)))
     return Sheet(
         title="Born dead",
@@ -225,7 +227,7 @@ def _answers(settings: BornDeadSettings, measured: Mapping[tuple[str, int], Born
         low, high = measured["he", width].share(depth).interval
         inside += high >= lower_bound(width, depth) and low <= upper_bound([width] * (depth - 1))
     sentences = [
-        f"With He, theory and experiment agree in {inside} of {len(cells)} cells: the interval meets the bounds."
+        f"With He, theory and experiment agree in {inside} of {len(cells)} cells: the 95 % interval meets the bounds."
     ]
     deepest = max(settings.depths)
     for width in settings.widths:

@@ -1,9 +1,9 @@
 """``relu-fast lab collapse``: how many deep, narrow networks learn a constant instead of abs(x).
 
-The experiment of Lu et al. 2019, "Dying ReLU and Initialization" (1903.06733): abs(x) on [-sqrt(3), sqrt(3)], 10 layers
-of width 2, 3000 training points drawn uniformly, mean squared error, Adam with its defaults, mini-batches of 128,
-1000 independent networks for He's initialization and for RAI, in all layers. abs(x) = relu(x) + relu(-x): two
-units would be enough. The number of epochs is this module's own: by then the shares have settled.
+After Lu et al. 2019, "Dying ReLU and Initialization" (1903.06733): abs(x) on [-sqrt(3), sqrt(3)], 10 layers of width
+2, mean squared error, Adam with its defaults, 1000 independent networks for He's initialization and for RAI, here
+in all layers. abs(x) = relu(x) + relu(-x): two units would be enough. The training points, mini-batches and epochs
+are this module's own choice; by the last epoch the shares have settled.
 
 All networks of a group are trained in the same steps: each has weights and training points of its own, and the mean
 over its mini-batch of its own loss; Adam moves every entry of the flat vector by itself.
@@ -22,18 +22,18 @@ from numpy.typing import NDArray
 
 from ..nn.optimizers import Adam
 from ..report.share import Share
-from .sheet_command import Result, Settings, Steps, add_options, check, run_command, versions
-from .small_networks import HIGH, INITIALIZATIONS, LOW, SmallNetworks, first_silent_layers, stream
+from .sheet_command import COLORS, Result, Settings, Steps, add_options, check, run_command, versions
+from .small_networks import HIGH, INITIALIZATIONS, LABELS, LOW, SmallNetworks, first_silent_layers, stream
 
 if TYPE_CHECKING:
     from ..report.sheet import Sheet
 
 __all__ = ["Collapse", "CollapseSettings", "add_arguments", "run", "study", "train"]
 
-AT_ONCE = 250
-"""Networks that are trained together: what they hold fits into a cache."""
-
 BATCH = 128
+
+# Networks that are trained together: what they hold fits into a cache; and numbers, for large ones.
+AT_ONCE, NUMBERS_AT_ONCE = 250, 2**25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +54,11 @@ class CollapseSettings(Settings):
     depths: tuple[int, ...] = (10,)
     networks: int = 1000
     samples: int = 3000
-    epochs: int = 150
+    epochs: int = 100
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check("samples", self.samples, 1, 10**6)
+        check("samples", self.samples, 1, 10**5)
         check("epochs", self.epochs, 1, 10**6)
 
 
@@ -139,27 +139,21 @@ def run(args: argparse.Namespace) -> int:
 def study(settings: CollapseSettings, stream: TextIO) -> Result:
     """Train all networks, with progress on `stream`."""
     parts = {
-        f"{initialization}, width {width}, depth {depth}": (initialization, width, depth)
+        f"{LABELS[initialization]}, width {width}, depth {depth}": (initialization, width, depth)
         for width in settings.widths
         for depth in settings.depths
         for initialization in INITIALIZATIONS
     }
-    groups = -(-settings.networks // AT_ONCE)
+    groups = {part: _groups(settings.networks, width, depth) for part, (_, width, depth) in parts.items()}
+    totals = {part: len(counts) * settings.epochs for part, counts in groups.items()}
     results = []
-    with Steps(stream, dict.fromkeys(parts, groups * settings.epochs)) as steps:
+    with Steps(stream, totals) as steps:
         for part, (initialization, width, depth) in parts.items():
+            on_epoch = partial(steps.advance, part)
             result = _merged(
                 [
-                    train(
-                        initialization,
-                        width,
-                        depth,
-                        min(AT_ONCE, settings.networks - group * AT_ONCE),
-                        settings,
-                        group=group,
-                        on_epoch=partial(steps.advance, part),
-                    )
-                    for group in range(groups)
+                    train(initialization, width, depth, count, settings, group=group, on_epoch=on_epoch)
+                    for group, count in enumerate(groups[part])
                 ]
             )
             results.append(result)
@@ -237,6 +231,12 @@ def train(
     )
 
 
+def _groups(networks: int, width: int, depth: int) -> list[int]:
+    """Return how many networks are trained together, for each group: what decides the numbers, not the machine."""
+    at_once = max(1, min(AT_ONCE, NUMBERS_AT_ONCE // (depth * width * (width + BATCH))))
+    return [min(at_once, networks - begin) for begin in range(0, networks, at_once)]
+
+
 def _merged(parts: list[Collapse]) -> Collapse:
     first = parts[0]
     arrays = {
@@ -264,7 +264,7 @@ def _sheet(settings: CollapseSettings, results: list[Collapse]) -> Sheet:
         loss = _median(result.loss[~result.collapsed])
         rows.append(
             (
-                _label(result.initialization),
+                LABELS[result.initialization],
                 str(result.width),
                 str(result.depth),
                 str(result.share(result.born_dead)),
@@ -277,9 +277,9 @@ def _sheet(settings: CollapseSettings, results: list[Collapse]) -> Sheet:
         counts = [int(np.count_nonzero(result.born_dead)), *result.silent.tolist()]
         shares = [Share(count, result.collapsed.size) for count in counts]
         low, high = zip(*(share.interval for share in shares), strict=True)
-        color = "#c0392b" if result.initialization == "he" else "#1f6fb4"
+        color = COLORS[result.initialization]
         series = Series(
-            _label(result.initialization), epochs, [share.value for share in shares], (low, high), color=color
+            LABELS[result.initialization], epochs, [share.value for share in shares], (low, high), color=color
         )
         panels.setdefault(f"width {result.width}, depth {result.depth}", []).append(series)
     return Sheet(
@@ -324,7 +324,7 @@ def _answers(results: list[Collapse]) -> tuple[str, ...]:
         share = result.share(result.collapsed)
         low, high = share.interval
         sentence = (
-            f"{_label(result.initialization)}, width {result.width}, depth {result.depth}: {share.count} of {share.of} "
+            f"{LABELS[result.initialization]}, width {result.width}, depth {result.depth}: {share.count} of {share.of} "
             f"networks collapsed to a constant ({100 * share.value:.1f} %, interval {100 * low:.1f} to "
             f"{100 * high:.1f} %)"
         )
@@ -334,7 +334,3 @@ def _answers(results: list[Collapse]) -> tuple[str, ...]:
             sentence += "" if median is None else f"; the median constant is {median:.3f}"
         sentences.append(sentence + ".")
     return tuple(sentences)
-
-
-def _label(initialization: str) -> str:
-    return {"he": "He", "rai": "RAI"}[initialization]

@@ -23,10 +23,11 @@ from ..report.files import uninterrupted, write_atomically
 if TYPE_CHECKING:
     from ..report.sheet import Sheet
 
-__all__ = ["Result", "Settings", "Steps", "add_options", "run_command", "versions"]
+__all__ = ["COLORS", "Result", "Settings", "Steps", "add_options", "run_command", "versions"]
 
 MAX_WIDTH, MAX_DEPTH, MAX_NETWORKS = 256, 200, 10**8
 FORMS = ("html", "json", "svg", "png")
+COLORS = {"he": "#c0392b", "rai": "#1f6fb4"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,16 @@ from .. import fused
 from ..nn.initializers import RAI, Initializer, RandomNormal, draw, draws_bias
 from ..stats import UnitStats
 
-__all__ = ["HIGH", "INITIALIZATIONS", "LOW", "SmallNetworks", "first_silent_layers", "silent_layer", "stream"]
+__all__ = [
+    "HIGH",
+    "INITIALIZATIONS",
+    "LABELS",
+    "LOW",
+    "SmallNetworks",
+    "first_silent_layers",
+    "silent_layer",
+    "stream",
+]
 
 LOW, HIGH = -math.sqrt(3.0), math.sqrt(3.0)
 """The inputs: an interval on which a uniform variable has variance 1."""
@@ -34,6 +43,8 @@ def he(shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[np.flo
 
 INITIALIZATIONS: dict[str, Initializer] = {"he": he, "rai": RAI()}
 """Of all layers, the output too. With he the biases are zero."""
+
+LABELS = {"he": "He", "rai": "RAI"}
 
 
 def stream(seed: int, *key: int | str) -> np.random.Generator:

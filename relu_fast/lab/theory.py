@@ -11,6 +11,7 @@ r = 2^-N. A layer that gets a vector h that is not zero is silent for it with pr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 __all__ = ["exact", "lower_bound", "upper_bound"]
@@ -26,10 +27,8 @@ def upper_bound(widths: Sequence[int]) -> float:
     widths : sequence of int
         Units of each hidden layer.
     """
-    alive = 1.0
-    for width in widths:
-        alive *= 1.0 - 0.5**width
-    return 1.0 - alive
+    # 1 - product, without losing what is small in wide layers.
+    return -math.expm1(sum(math.log1p(-(0.5**width)) for width in widths))
 
 
 def lower_bound(width: int, depth: int) -> float:
@@ -45,10 +44,15 @@ def lower_bound(width: int, depth: int) -> float:
     the bound, which is exact where there is no layer after the right angle.
     """
     r = 0.5**width
-    a, b = 1.0 - r, 1.0 - 2.0 * r - (width - 1) * r * r
-    layers = depth - 2
+    if depth <= 3:
+        # The same, where the terms would cancel.
+        return r * r * (3.0 - 2.0 * r) * (depth - 2)
+    # a^(L-2) - 1 and b^(L-2) - 1; b is 0 for one unit.
+    one = math.expm1((depth - 2) * math.log1p(-r))
+    lost = 2.0 * r + (width - 1) * r * r  # 1 - b
+    two = math.expm1((depth - 2) * math.log1p(-lost)) if lost < 1.0 else -1.0
     weight = (1.0 - 2.0 * r) * (1.0 - r) / (1.0 + (width - 1) * r)
-    return 1.0 - a**layers + weight * (b**layers - a**layers)
+    return weight * (two - one) - one
 
 
 def exact(width: int, depth: int) -> float | None:

@@ -230,7 +230,14 @@ class Sequential:
             For shapes, dtypes and labels that do not fit.
         """
         loss = losses.get(loss)
-        x, y = self._examples_and_targets(x, y, loss)
+        return self.checked_loss_and_gradients(
+            *self._examples_and_targets(x, y, loss), loss, training=training
+        )
+
+    def checked_loss_and_gradients(
+        self, x: np.ndarray, y: np.ndarray, loss: losses.Loss, *, training: bool = True
+    ) -> float:
+        """Do `loss_and_gradients` for rows of what was checked as a whole: checking each batch takes 8 % of a step."""
         arrays = self._forward(x, training)
         value, g = loss.batch_value_and_gradient(arrays[-1], y)
         state = self._built()

@@ -92,7 +92,7 @@ def fit(
                             number = (epoch - 1) * steps + step
                             for callback in before_steps:
                                 callback.on_step_begin(model, number)
-                            total += len(batch) * model.loss_and_gradients(batch, target, loss)
+                            total += len(batch) * model.checked_loss_and_gradients(batch, target, loss)
                             if clip_norm is not None:
                                 optimizers.clip_by_global_norm(model.gradients, clip_norm)
                             optimizer.step(model.parameters, model.gradients)

@@ -28,9 +28,9 @@ def text(x: float, y: float, words: str, *, anchor: str, style: str = "") -> str
 
 
 def ticks(low: float, high: float, *, whole: bool = False) -> list[float]:
-    """Return three to six round numbers from `low` to `high`, multiples of 1, 2 or 5; integers if `whole`."""
+    """Return three to seven round numbers from `low` to `high`, multiples of 1, 2 or 5; integers if `whole`."""
     power = 10.0 ** math.floor(math.log10(high - low))
-    for step in (power, power / 2, power / 5, power / 10):
+    for step in (5 * power, 2 * power, power, power / 2, power / 5):
         if whole and step < 1.0:
             step = 1.0
         places = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)

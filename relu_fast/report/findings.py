@@ -66,9 +66,13 @@ def _dead_units(result: ExperimentResult) -> str:
 
 
 def _state(layer: LayerReport) -> str:
-    return {"always_on": "alive and always on", "dead": "dead", "alive": "alive"}.get(
-        str(layer.states[0]), f"in the state {layer.states[0]}"
-    )
+    words = {
+        "always_on": "alive and always on",
+        "proven": "dead, for every input of the data's range",
+        "dead": "dead",
+        "alive": "alive",
+    }
+    return words.get(str(layer.states[0]), f"in the state {layer.states[0]}")
 
 
 def _silent_layers(result: ExperimentResult) -> list[str]:

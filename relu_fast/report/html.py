@@ -16,7 +16,7 @@ from .format import counted, magnitude, percent
 from .records import LayerReport
 from .ridges import ridges
 from .study import TENSORS, ExperimentResult, Study
-from .text import explain
+from .text import explain, explain_causes
 
 __all__ = ["render"]
 
@@ -48,6 +48,7 @@ def render(study: Study) -> str:
         "dormant_of": dormant_of,
         "explain": explain,
         "figures": Figures(),
+        "last_deaths": last_deaths,
         "loss_legend": plots.LOSS_LEGEND,
         "remarkable": remarkable,
         "sparsity_findings": sparsity_findings,
@@ -64,6 +65,17 @@ def grouped(number: int) -> str:
 def remarkable(layer: LayerReport) -> list[Evidence]:
     """List the evidence for each unit that is broken, dead, or never fired."""
     return [evidence for evidence in map(layer.evidence, range(layer.units)) if evidence.state in REMARKABLE]
+
+
+def last_deaths(result: ExperimentResult, layer: LayerReport) -> dict[int, str]:
+    """Say of each unit of a layer when and why it died last; "" if it did not, or came back."""
+    words = dict.fromkeys(range(layer.units), "")
+    for event in result.report.events:
+        if event.layer != layer.name:
+            continue
+        why = "why is not known" if event.cause is None else explain_causes([event.cause])
+        words[event.unit] = f"epoch {event.step}: {why}" if event.kind == "death" else ""
+    return words
 
 
 class Figures:

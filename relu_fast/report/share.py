@@ -27,7 +27,7 @@ class Share:
 
     def __post_init__(self) -> None:
         if not 0 <= self.count <= self.of or self.of < 1:
-            raise ValueError(f"{self}: expected 0 <= count <= of and of >= 1")
+            raise ValueError(f"{self!r}: expected 0 <= count <= of and of >= 1")
 
     def __str__(self) -> str:
         low, high = self.interval

@@ -12,6 +12,7 @@ import matplotlib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .format import table
 
@@ -140,6 +141,7 @@ def _figure(sheet: Sheet) -> Figure:
     for axes, panel in zip(grid.flat, sheet.panels, strict=False):
         axes.set_title(panel.title, fontsize=9, loc="left")
         axes.set_ylim(-0.02, 1.02)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
         axes.set_xlabel(sheet.x_label)
         axes.set_ylabel(sheet.y_label)
         for series in panel.series:

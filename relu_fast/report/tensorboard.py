@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+import bisect
+import os
 import shutil
+import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event
-from tensorboardX.proto.summary_pb2 import Summary
-from tensorboardX.summary import histogram, scalar
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from .files import uninterrupted
-from .study import EpochRecord, dormant
+from .study import EpochRecord, Histogram, dormant
 
 __all__ = ["EVENT_FILES", "EventLog"]
 
 EVENT_FILES = "events.out.tfevents.*"
 """The names of event files, as a pattern."""
-
-# TensorFlow's bins: from 1e-12 to 1e20, each a tenth wider than the one before, and the same below zero.
-_POSITIVE = 1e-12 * 1.1 ** np.arange(774)
-BINS = np.concatenate([-_POSITIVE[::-1], [0.0], _POSITIVE])
 
 
 class EventLog:
@@ -60,8 +59,10 @@ class EventLog:
         # Of a run that was killed.
         shutil.rmtree(self._running, ignore_errors=True)
         self._running.mkdir(parents=True)
-        # Not tensorboardX's SummaryWriter: it writes in a thread, and hangs when that ends at a full disk.
-        self._writer = EventsWriter(str(self._running / "events"))
+        name = EVENT_FILES.replace("*", f"{int(time.time())}.{socket.gethostname()}.{os.getpid()}")
+        # Not the EventFileWriter around it: it writes in a thread, and hangs when that ends at a full disk.
+        self._writer = RecordWriter((self._running / name).open("xb"))
+        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
     def __enter__(self) -> EventLog:
         return self
@@ -93,8 +94,8 @@ class EventLog:
         ----------
         record : EpochRecord
         tensors : Mapping of layer names to mappings of tensor names to arrays
-            What the histograms are of. Values that are not finite are left out: the format has no place for
-            them.
+            What the histograms of the record are of. Values that are not finite are left out: the format has no
+            place for them.
 
         Raises
         ------
@@ -114,13 +115,42 @@ class EventLog:
             }
         for tag, value in scalars.items():
             if value is not None:
-                self._write(record.epoch, scalar(tag, value))
+                self._add(record.epoch, tag, simple_value=value)
         for name, arrays in tensors.items():
             for tensor, values in arrays.items():
-                finite = values[np.isfinite(values)]
-                if finite.size:
-                    self._write(record.epoch, histogram(f"{tensor}/{name}", finite, BINS))
+                counted = record.layers[name].histograms[tensor]
+                if counted.lowest is not None:
+                    self._add(record.epoch, f"{tensor}/{name}", histo=_histogram(counted, values))
         self._writer.flush()
 
-    def _write(self, epoch: int, summary: Summary) -> None:
-        self._writer.write_event(Event(wall_time=time.time(), step=epoch, summary=summary))
+    def _add(self, epoch: int, tag: str, **value: Any) -> None:
+        summary = Summary(value=[Summary.Value(tag=tag, **value)])
+        self._write(Event(wall_time=time.time(), step=epoch, summary=summary))
+
+    def _write(self, event: Any) -> None:
+        self._writer.write(event.SerializeToString())
+
+
+def _histogram(counted: Histogram, values: NDArray[np.floating]) -> Any:
+    """Turn a histogram into TensorBoard's: bins by their right ends, the exact zeros in a bin as the others."""
+    finite = values[np.isfinite(values)].astype(np.float64)
+    ends, counts = counted.edges.tolist(), counted.counts.tolist()
+    if ends:
+        # The bin before the first: its right end is the left end of the first.
+        counts.insert(0, 0)
+    if counted.zeros:
+        if not ends or not ends[0] <= 0.0 <= ends[-1]:
+            # Outside of the others: zeros get an end of their own.
+            place = 0 if not ends or ends[0] > 0.0 else len(ends)
+            ends.insert(place, 0.0)
+            counts.insert(place, 0)
+        counts[bisect.bisect_left(ends, 0.0)] += counted.zeros
+    return HistogramProto(
+        min=counted.lowest,
+        max=counted.highest,
+        num=finite.size,
+        sum=finite.sum(),
+        sum_squares=finite @ finite,
+        bucket_limit=ends,
+        bucket=counts,
+    )

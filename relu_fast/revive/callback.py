@@ -113,15 +113,18 @@ class ReDo:
         """
         chosen = self._candidates(model) if self.layers is None else list(self.layers)
         for name in chosen:
-            if successor(model, find(model, name)) is None:
+            place = find(model, name)
+            if successor(model, place) is None:
                 raise ValueError(
                     f"cannot redo units of {name!r}: it is the last layer, no dense layer reads it"
                 )
+            if place.gate is None and self.tau is None:
+                raise ValueError(
+                    f"units of {name!r} never die, as {place.activation} has no gate: expected a tau"
+                )
         if not chosen:
-            raise ValueError(
-                "ReDo has no layer to revive: expected one with a gate before the last layer"
-                + ("" if self.tau is not None else ", or a tau for units that are dormant")
-            )
+            needed = "an activation" if self.tau is not None else "a gate (or a tau)"
+            raise ValueError(f"ReDo has no layer to revive: expected one with {needed} before the last layer")
         optimizer = self._optimizer(model)
         optimizer.check(model.parameters)
         self.revivals, self.reports, self._pending = [], [], []
@@ -139,9 +142,10 @@ class ReDo:
         for name in self._chosen:
             if name not in seen:
                 raise ValueError(f"the monitor has not seen layer {name!r}: expected it among the callbacks")
-        due = [revival for revival in self._pending if epoch - (revival.step or 0) >= self.follow_up]
-        self._pending = [revival for revival in self._pending if revival not in due]
-        self.reports += [_followed(revival, seen[revival.layer], epoch) for revival in due]
+        # They come in the order of their epochs.
+        while self._pending and epoch - (self._pending[0].step or 0) >= self.follow_up:
+            revival = self._pending.pop(0)
+            self.reports.append(_followed(revival, seen[revival.layer], epoch))
         if epoch % self.every:
             return
         units = {name: self._lost(seen[name]) for name in self._chosen}

@@ -8,6 +8,7 @@ import relu_fast as rf
 from relu_fast import nn
 from relu_fast.lab.data import make_data
 from relu_fast.lab.probe import MAX_BINS, histogram, layer_epoch, layer_tensors
+from relu_fast.report.study import TENSORS
 
 ROWS = 50
 
@@ -66,6 +67,41 @@ def test_gradients_of_pre_activations_are_those_of_each_example():
         )
 
 
+def test_an_activation_of_its_own_is_shown_with_the_weights_that_feed_it():
+    """The same network, once with and once without layers between weights and activation."""
+    (x, y), tensors = rows(), []
+    for hidden in (
+        [nn.Dense(6, "leaky_relu", negative_slope=0.25)],
+        [nn.Dense(6), nn.Dropout(0.5), nn.Activation("leaky_relu", negative_slope=0.25)],
+        [nn.Dense(6), nn.PReLU()],
+    ):
+        model = nn.Sequential([*hidden, nn.Dense(1, "sigmoid")]).build(4, dtype=np.float64)
+        for layer in model.layers:
+            if isinstance(layer, nn.Dense):
+                layer.kernel[...] = np.linspace(-1, 1, layer.kernel.size).reshape(layer.kernel.shape)
+        tensors.append(layer_tensors(model, x, y, "binary_crossentropy"))
+    assert [next(iter(shown)) for shown in tensors] == ["dense_1", "activation_1", "prelu_1"]
+    for shown in tensors:
+        for first, same in zip(tensors[0].values(), shown.values(), strict=True):
+            assert list(same) == list(TENSORS)
+            for tensor, values in first.items():
+                np.testing.assert_allclose(same[tensor], values, rtol=1e-12, err_msg=tensor)
+
+
+def test_behind_a_normalisation_the_gradient_is_that_of_the_activations_input():
+    (x, y), epsilon = rows(), 1e-6
+    layers = [nn.Dense(6), nn.BatchNorm(), nn.Activation("tanh"), nn.Dense(1, "sigmoid")]
+    model = nn.Sequential(layers).build(4, dtype=np.float64)
+    shown = layer_tensors(model, x, y, "binary_crossentropy")["activation_1"]
+    # beta moves the input of the activation in every row alike.
+    model.layers[1].beta[2] += epsilon
+    up = model.evaluate(x, y)
+    model.layers[1].beta[2] -= 2 * epsilon
+    down = model.evaluate(x, y)
+    slope = (up - down) / (2 * epsilon)
+    np.testing.assert_allclose(shown["pre_activation_gradient"][:, 2].mean(), slope, rtol=1e-6)
+
+
 def test_the_probe_leaves_model_and_statistics_alone():
     model, (x, y) = small_model(np.float32), rows(np.float32)
     parameters = model.parameters.copy()
@@ -110,8 +146,10 @@ def test_being_watched_does_not_change_the_training(experiment, tmp_path):
 
 def test_the_mean_gradient_is_over_examples_and_units():
     gz = np.array([[1.0, -3.0], [0.0, 0.0]], np.float32)
-    record = layer_epoch({"pre_activation_gradient": gz, "outputs": np.zeros(3, np.float32)})
+    tensors = {"kernel_gradient": np.float32([[3.0], [0.0]]), "bias_gradient": np.float32([-4.0])}
+    record = layer_epoch(tensors | {"pre_activation_gradient": gz, "outputs": np.zeros(3, np.float32)})
     assert record.mean_abs_gradient == 1.0
+    assert record.gradient_norm == 5.0
     assert record.histograms["outputs"].zeros == 3
 
 

@@ -31,21 +31,26 @@ def train(model, *, epochs=1, validation=True, optimizer="adam", monitor=None, s
 def test_what_the_monitor_finds_dead_is_revived_and_followed_up():
     model = network()
     monitor, cure = train(model, epochs=3)
+    points = {point.step: point for point in monitor.report().history}
     assert [(revival.step, revival.layer, revival.units) for revival in cure.revivals[:2]] == [
         (1, "first", (1, 3)),
         (1, "second", (0, 2)),
     ]
     for revival in cure.revivals[:2]:
-        before = monitor.report().history[0].layers[revival.layer]
+        before = points[1].layers[revival.layer]
         assert revival.before == tuple(before.evidence(unit) for unit in revival.units)
         assert [seen.state for seen in revival.before] == ["dead", "dead"]
     for report in cure.reports[:2]:
-        after = monitor.report().history[1].layers[report.revival.layer]
+        after = points[2].layers[report.revival.layer]
         assert report.step == 2
         assert report.evidence == tuple(after.evidence(unit) for unit in report.revival.units)
         assert list(report.gradients) == after.gradient.nonzero[list(report.revival.units)].tolist()
         assert report.took == report.revival.units
     assert monitor.report().layers["first"].dead == monitor.report().layers["second"].dead == 0
+    events = [
+        (event.layer, event.unit, event.step) for event in monitor.report().events if event.kind == "revival"
+    ]
+    assert events == [("first", 1, 2), ("first", 3, 2), ("second", 0, 2), ("second", 2, 2)]
     assert str(cure) == revive.summary(cure.reports) == "4 of 4 revivals took (first 2 of 2, second 2 of 2)."
 
 
@@ -156,6 +161,38 @@ def test_the_last_layer_and_layers_without_gate_are_left_alone_and_layers_can_be
         assert {revival.layer for revival in cure.revivals} == expected
 
 
+def dormant_network(activation="elu"):
+    """Two hidden layers; unit 5 of the first puts out next to nothing, and nothing is dead."""
+    model = network(activation, dead=((), ()))
+    first = hidden(model)[0]
+    first.bias[...] = 1.0
+    first.kernel[:, 5], first.bias[5] = 0.0, 1e-3
+    return model
+
+
+@pytest.mark.parametrize("activation", ["relu", "elu"])
+def test_dormant_units_are_revived_up_to_tau(activation):
+    for tau, expected in ((0.1, [(5,)]), (1e-5, [])):
+        monitor, cure = train(dormant_network(activation), tau=tau, optimizer=nn.SGD(learning_rate=1e-9))
+        assert [revival.units for revival in cure.revivals if revival.layer == "first"] == expected
+        scores = monitor.report().layers["first"].dormancy
+        assert 1e-5 < scores[5] < 0.1 < np.delete(scores, 5).min()
+
+
+def test_with_tau_0_no_complete_pass_is_needed_for_units_that_put_out_nothing():
+    _, cure = train(network(), validation=False, tau=0.0)
+    assert [revival.units for revival in cure.revivals] == [(1, 3), (0, 2)]
+    _, cure = train(network(dead=(range(8), ())), validation=False, tau=0.0)
+    assert cure.revivals[0].units == tuple(range(8))
+
+
+def test_without_sums_of_outputs_there_is_no_tau():
+    with pytest.raises(
+        ValueError, match=r"did not sum the outputs of layer 'first', expected it for tau=0\.1"
+    ):
+        train(network(), monitor=rf.DeadUnitMonitor(collect=()), tau=0.1)
+
+
 def test_without_a_complete_pass_it_says_what_it_needs():
     with pytest.raises(
         ValueError, match=r"no complete pass saw layer 'first'.*give fit validation_data, or ReDo"
@@ -184,7 +221,11 @@ def test_a_monitor_that_is_not_among_the_callbacks_is_missed():
             {},
             r"'activation_1': it reads 'batchnorm_1' \(BatchNorm\)",
         ),
-        (lambda: [nn.Dense(4, "elu"), nn.Dense(1)], {}, "ReDo has no layer to revive: expected .*, or a tau"),
+        (
+            lambda: [nn.Dense(4, "elu"), nn.Dense(1)],
+            {},
+            r"ReDo has no layer to revive: expected one with a gate \(or a tau\) before",
+        ),
         (lambda: [nn.Dense(1, "relu")], {}, "ReDo has no layer to revive"),
         (lambda: [nn.Dense(4, "relu"), nn.Dense(1)], {"layers": ["dense_3"]}, "no layer is named 'dense_3'"),
         (
@@ -193,6 +234,11 @@ def test_a_monitor_that_is_not_among_the_callbacks_is_missed():
             "'dense_2': it is the last",
         ),
         (lambda: [nn.Dense(4, "relu"), nn.Dense(1)], {"layers": []}, "ReDo has no layer to revive"),
+        (
+            lambda: [nn.Dense(4, "elu"), nn.Dense(1)],
+            {"layers": ["dense_1"]},
+            "'dense_1' never die, as elu has no gate: expected a tau",
+        ),
     ],
 )
 def test_a_network_it_cannot_revive_is_refused_before_training(layers, options, message):
