@@ -5,6 +5,7 @@
 ``rf.DeadUnitMonitor``         which units are dead, and how sure that is
 ``rf.nn``                      a small training layer in NumPy
 ``rf.isa``                     the instruction sets of this machine
+``rf.get_include()``           what C, C++, Rust and Cython build with; ``rf.get_library_dir()``, ``rf.get_cmake_dir()``
 ``rf.set_num_threads(2)``      how many threads share large arrays; ``rf.get_num_threads()``
 """
 
@@ -19,6 +20,7 @@ if find_spec("relu_fast._core") is None:
 from . import fused, isa, nn, ufuncs
 from .activations import ACTIVATIONS, Activation
 from .composed import crelu, crelu_backward, rrelu, rrelu_backward
+from .embed import get_cmake_dir, get_include, get_library_dir
 from .functional import (
     celu,
     celu_backward,
@@ -89,6 +91,9 @@ __all__ = [
     "gelu_backward",
     "gelu_tanh",
     "gelu_tanh_backward",
+    "get_cmake_dir",
+    "get_include",
+    "get_library_dir",
     "get_num_threads",
     "hardsigmoid",
     "hardsigmoid_backward",
