@@ -40,7 +40,9 @@ class BuildWithLibrary(build_ext):
         self.build_library(package)
         for template, folder in TEMPLATES.items():
             text = Path("csrc/packaging", f"{template}.in").read_text()
-            (package / folder / template).write_text(text.replace("@VERSION@", self.distribution.get_version()))
+            (package / folder / template).write_text(
+                text.replace("@VERSION@", self.distribution.get_version())
+            )
         shutil.copyfile("csrc/relu_fast.h", package / "include/relu_fast.h")
         for ext in self.extensions:
             if ext.name == "relu_fast._core":

@@ -35,12 +35,12 @@ def get_cmake_dir() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``relu-fast-config``; returns its exit code."""
-    import argparse
     import shlex
 
     from . import __version__
+    from .cli import Parser
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="relu-fast-config",
         description="Print what a program needs to build with the C library of relu_fast.",
         epilog="Example: cc example.c $(relu-fast-config --cflags --libs)",
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(option, help=text, dest="wanted", action="append_const", const=answer)
     wanted = parser.parse_args(argv).wanted
     if not wanted:
-        parser.error(f"nothing asked for; choose from {' '.join(answers)}")
+        parser.error(f"expected one or more of {' '.join(answers)}")
     try:
         print(" ".join(answer() for answer in wanted))
     except FileNotFoundError as error:
@@ -77,7 +77,3 @@ def _folder(name: str, holds: str) -> str:
             f"{folder} does not hold {holds}: this copy of relu_fast was not installed by pip install"
         )
     return str(folder)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

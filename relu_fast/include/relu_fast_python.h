@@ -1,6 +1,6 @@
-/* For extension modules in C, C++ and Cython: the functions of relu_fast.h in the copy of the library that the
- * Python package relu_fast works with. Instruction set and threads are those that Python sees, and nothing has
- * to be linked.
+/* For extension modules in C, C++ and Cython: the functions of relu_fast.h in the copy of the library that
+ * the Python package relu_fast works with. Instruction set and threads are those that Python sees, and
+ * nothing has to be linked.
  *
  *     #include <Python.h>
  *     #include <relu_fast_python.h>
@@ -14,13 +14,15 @@
 #include <relu_fast.h>
 
 /* In the order of the table: what is new comes last. */
-#define RF_FUNCTIONS(X)                                                                                      \
-    X(version) X(abi_version) X(abi_check) X(strerror)                                                       \
-    X(dtype_by_name) X(dtype_name) X(dtype_size)                                                             \
-    X(activation_by_name) X(info) X(gate) X(ceiling)                                                         \
-    X(forward) X(backward) X(units_forward) X(units_backward)                                                \
-    X(isa_available) X(isa_active) X(isa_use) X(isa_environment) X(isa_known)                                \
+/* clang-format off */
+#define RF_FUNCTIONS(X) \
+    X(version) X(abi_version) X(abi_check) X(strerror) \
+    X(dtype_by_name) X(dtype_name) X(dtype_size) \
+    X(activation_by_name) X(info) X(gate) X(ceiling) \
+    X(forward) X(backward) X(units_forward) X(units_backward) \
+    X(isa_available) X(isa_active) X(isa_use) X(isa_environment) X(isa_known) \
     X(get_num_threads) X(set_num_threads) X(threads_environment) X(threads_shutdown)
+/* clang-format on */
 
 /* Versions come first, whatever they are. forward: `rf_status (*forward)(rf_activation, ...)` */
 typedef struct {
@@ -49,17 +51,19 @@ static inline int rf_import(void)
     Py_DECREF(module);
     if (!capsule || !PyCapsule_IsValid(capsule, RF_CAPSULE)) {
         Py_XDECREF(capsule);
-        PyErr_Format(PyExc_ImportError,
-                     "this module was built for relu_fast %s (ABI %d); the one that is installed has no " RF_CAPSULE,
-                     RF_VERSION, RF_ABI_VERSION);
+        PyErr_Format(
+            PyExc_ImportError,
+            "this module was built for relu_fast %s (ABI %d); the one that is installed has no " RF_CAPSULE,
+            RF_VERSION, RF_ABI_VERSION);
         return -1;
     }
     const rf_functions *found = (const rf_functions *)PyCapsule_GetPointer(capsule, RF_CAPSULE);
     Py_DECREF(capsule);
     if (found->abi / 1000 != RF_ABI_VERSION / 1000 || found->abi < RF_ABI_VERSION) {
-        PyErr_Format(PyExc_ImportError,
-                     "this module was built for relu_fast %s (ABI %d), which relu_fast %s (ABI %d) does not fit",
-                     RF_VERSION, RF_ABI_VERSION, found->release, found->abi);
+        PyErr_Format(
+            PyExc_ImportError,
+            "this module was built for relu_fast %s (ABI %d), which relu_fast %s (ABI %d) does not fit",
+            RF_VERSION, RF_ABI_VERSION, found->release, found->abi);
         return -1;
     }
     rf_imported = found;
