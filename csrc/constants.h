@@ -24,6 +24,7 @@ static const float SILU_LOW_f32 = -110, MISH_HIGH_f32 = 10, MISH_SLOPE_HIGH_f32 
  * interval. */
 static const float BETA_SMALL_f32 = 0x1p-40f, BETA_LOW_f32 = 0x1p-100f, BETA_HIGH_f32 = 0x1p126f;
 static const float TINY_f32 = FLT_MIN;
+static const float SOFTPLUS_FLAT_f32 = 104;     /* it is x above, with beta 1, and 0 below -FLAT */
 static const float TANH_FLAT_f32 = 10;          /* it is 1 above */
 static const float SOFTSIGN_FLAT_f32 = 0x1p30f; /* it is 1 above */
 static const float SIXTH_f32 = 0x1.555556p-3f, SIXTH_LO_f32 = -0x1.555556p-28f;

@@ -184,8 +184,9 @@ static RF_INLINE T F(logistic)(T x)
     return x == x ? y : x;
 }
 
-/* g * 2^shift * s(x) (1 - s(x)) = g * 2^shift * z / (1 + z)^2 with z = e^-|x| = 2^k (1 + p). 2^k is multiplied
- * in as quarter^3 * rest, each a normal number: so g may be any number, and nothing is lost early. */
+/* g * 2^shift * s(x) (1 - s(x)) = g * 2^shift * z / (1 + z)^2 with z = e^-|x| = 2^k (1 + p). 2^k is
+ * multiplied in as quarter^3 * rest, each a normal number: so g may be any number, and nothing is lost early.
+ */
 static RF_INLINE T F(logistic_backward)(T g, T x, int shift)
 {
     T c = F(at_most)(F(abs)(x), -F(EXP_VANISHED)), magic = F(ROUNDER) + (T)(4 * F(EXPONENT_BIAS));
@@ -368,12 +369,13 @@ static RF_INLINE TYPE(pair) F(log1p)(T z, T z_lo, T one)
 /* max(x, 0) + log1p(e^-|x|) in the fewest operations: z is e^-|x| times 2^32. */
 static RF_INLINE float softplus_plain_f32(float x)
 {
-    exp_parts_f32 e = exp_split_f32(-cut_above_f32(abs_f32(x), 104.0f), 32);
+    exp_parts_f32 e = exp_split_f32(-cut_above_f32(abs_f32(x), SOFTPLUS_FLAT_f32), 32);
     float z = fma_f32(e.scale, e.p, e.scale), r = 2 / (z + 0x1p33f), y = z * r, h = y / 2, u = h * h;
     float rest = fma_f32(-h, z, fma_f32(e.scale, e.p, fma_f32(-0x1p32f, y, e.scale)));
-    float lo = fma_f32(rest, r, y * u * atanh_rest_f32(u)), m = x < 0 ? 0 : x;
+    float lo = fma_f32(rest, r, y * u * atanh_rest_f32(u)), m = larger_f32(x, 0);
     float large = larger_f32(m, y), small = cut_above_f32(m, y), sum = large + small;
-    return sum + ((small - (sum - large)) + lo);
+    float value = sum + ((small - (sum - large)) + lo);
+    return x <= SOFTPLUS_FLAT_f32 ? value : x;
 }
 #endif
 

@@ -12,6 +12,7 @@
 enum {
     LONG_ROW = 1024, /* elements from which a strip streams, or is worth a call of its own */
     BAND = 4,
+    AHEAD_BYTES = 2 * BLOCK_BYTES, /* one block is too late: counting takes a sixth longer */
 };
 
 typedef struct {
@@ -244,7 +245,7 @@ static strips see(const worker *w, const region *r, const block *b)
     if (!p->bias && p->level == RF_SEE_NOTHING) return z;
     const strips v = p->bias ? in_scratch(w, b, PRE_ACTIVATION) : z;
     const int in_memory = (b->band || r->contiguous) && !p->half;
-    const rf_ahead ahead = {p->large && in_memory ? (b->band ? b->width * width : BLOCK_BYTES) : 0,
+    const rf_ahead ahead = {p->large && in_memory ? (b->band ? b->width * width : AHEAD_BYTES) : 0,
                             !b->streams};
     piece q = {0};
     while (next_piece(&q, w, b)) {
@@ -308,8 +309,11 @@ static strips run_row(const worker *w, const region *r, const block *b, const st
         if (at_once) {
             const char *next = strip_of(p, &r->source, b, k) + b->width * width;
             int apart = source.at == scratch(w, PRE_ACTIVATION);
+            const ptrdiff_t apart_by = next - args[n_data - 1];
             row->stream[p->direction](args, length, steps,
-                                      apart || b->band ? next - args[n_data - 1] : RF_AHEAD);
+                                      b->band ? apart_by
+                                      : apart ? apart_by + AHEAD_BYTES - BLOCK_BYTES
+                                              : RF_AHEAD);
         } else {
             row->loop[p->direction](args, length, steps);
         }
