@@ -95,6 +95,22 @@ static RF_INLINE void F(map)(rf_loop *self, T (*f)(T, T, T, T), int n_data, int 
     }
 }
 
+/* Whole lines of it past the cache; how many elements were done. */
+static RF_INLINE ptrdiff_t F(stream_lines)(T (*f)(T, T, T, T), int n_data, const T *g, const T *x, T p, T q,
+                                           T *y, ptrdiff_t n, ptrdiff_t ahead)
+{
+    T line[F(LINES)] __attribute__((aligned(64)));
+    ptrdiff_t i = 0;
+    for (; i + F(LINES) <= n; i += F(LINES)) {
+        rf_prefetch((const char *)(x + i) + ahead);
+        if (n_data > 1) rf_prefetch(g + i + F(AHEAD));
+        RF_INDEPENDENT
+        for (ptrdiff_t j = 0; j < F(LINES); j++) line[j] = f(n_data > 1 ? g[i + j] : 0, x[i + j], p, q);
+        rf_stream(y + i, line);
+    }
+    return i;
+}
+
 /* The same past the cache, for contiguous data, constant parameters and an output aligned to a cache line
  * that no input overlaps. The results of a few lines wait in `line`, which stays in L1 or registers: small
  * enough that loads of the next lines overlap with the stores of these. */
@@ -104,21 +120,13 @@ static RF_INLINE void F(map_streaming)(rf_loop *loop, T (*f)(T, T, T, T), int n_
 {
     const int n_in = n_data + n_params;
     const T *g = (const T *)args[0], *x = (const T *)args[n_data - 1];
-    const T p0 = n_params ? *(const T *)args[n_data] : 0,
-            q0 = n_params > 1 ? *(const T *)args[n_data + 1] : 0;
+    const T p = n_params ? *(const T *)args[n_data] : 0, q = n_params > 1 ? *(const T *)args[n_data + 1] : 0;
     T *y = (T *)args[n_in];
-    T line[F(LINES)] __attribute__((aligned(64)));
-    ptrdiff_t i = 0;
-    for (; i + F(LINES) <= n; i += F(LINES)) {
-        rf_prefetch((const char *)(x + i) + ahead);
-        if (n_data > 1) rf_prefetch(g + i + F(AHEAD));
-        RF_INDEPENDENT
-        for (ptrdiff_t j = 0; j < F(LINES); j++) line[j] = f(n_data > 1 ? g[i + j] : 0, x[i + j], p0, q0);
-        rf_stream(y + i, line);
-    }
+    const ptrdiff_t done = n_params == 1 && p == 1 ? F(stream_lines)(f, n_data, g, x, 1, 0, y, n, ahead)
+                                                   : F(stream_lines)(f, n_data, g, x, p, q, y, n, ahead);
     char *rest[F(MAX_ARGS)];
-    for (int a = 0; a <= n_in; a++) rest[a] = args[a] + i * steps[a];
-    loop(rest, n - i, steps);
+    for (int a = 0; a <= n_in; a++) rest[a] = args[a] + done * steps[a];
+    loop(rest, n - done, steps);
 }
 
 /* The backward pass of a learned parameter: grad_input and, elementwise, the parameter's gradient. */

@@ -353,9 +353,9 @@ static RF_INLINE T F(silu_slope)(T g, TYPE(pair) t, TYPE(exp_parts) e, int of_pa
     if (of_pair) d_lo += l.base_lo, rest += t.hi < 0 ? F(fma)(t.lo, s, t.lo) : t.lo * s;
     rest = F(fma)(-m, d_lo, rest);
     T v = F(stepped)(g, l.far);
-    /* float's silu has no bits left for one more rounding */
-    T y = of_pair || DIGITS != 24 ? v * F(fma)(r, rest, m) : F(fma)(v, m, v * (r * rest));
-    return F(stepped)(y, l.far);
+    if (DIGITS != 24) return F(stepped)(v * F(fma)(r, rest, m), l.far);
+    T y = F(fma)(v, m, v * (r * rest)); /* float has no bits left for one more rounding */
+    return F(stepped)(of_pair ? y == y ? y : v * m : y, l.far);
 }
 
 /* log1p(one * (z + z_lo)) / one as 2 atanh(h), h = one * z / (2 + one * z). */
@@ -384,7 +384,11 @@ static RF_INLINE float softplus_plain_f32(float x)
 static RF_INLINE T F(softplus_of)(T x, T beta)
 {
 #if DIGITS == 24
-    if (__builtin_constant_p(beta) && beta == 1) return softplus_plain_f32(x);
+    /* the loops have one for a constant 1; elsewhere it is computed beside the other, for the same bits */
+    const float of_one = softplus_plain_f32(x);
+    if (__builtin_constant_p(beta) && beta == 1) return of_one;
+#else
+    const double of_one = 0;
 #endif
     /* then t_lo is 0 and lead 1, and p_lo is not needed for the bound: the same bits in less time */
     const int plain = __builtin_constant_p(beta) && beta == 1;
@@ -410,5 +414,6 @@ static RF_INLINE T F(softplus_of)(T x, T beta)
     T m = F(larger)(v, 0), large = F(larger)(m, y.hi), small = F(cut_above)(m, y.hi), sum = large + small;
     T value = sum + ((small - (sum - large)) + y.lo);
     if (!plain) value = v < (b == 0 ? -F(INF) : -limit * up) ? 0 : value;
-    return v <= limit * up ? value * (sign * down) : plain ? x : x + nan;
+    value = v <= limit * up ? value * (sign * down) : plain ? x : x + nan;
+    return DIGITS == 24 && beta == 1 ? of_one : value;
 }

@@ -82,8 +82,10 @@ def expected_loops(source):
 
     def inlined_into(name):
         loops = sum(bodies[driver].count("#pragma GCC ivdep") for driver in drivers_of(name))
-        # map(self, f, n_data, 0, ...): without parameters there is no loop over arrays of them
-        return loops - len(re.findall(r"\bmap_f\d\d\(\w+, \w+, \d, 0,", bodies[name]))
+        # map(self, f, n_data, n_params, ...): without parameters there is no loop over arrays of them, and only
+        # for one parameter there is a loop where it is 1
+        n_params = re.search(r"\bmap_f\d\d\(\w+, \w+, \d, (\d),", bodies[name])
+        return loops - ({"0": 2, "1": 0, "2": 1}[n_params[1]] if n_params else 0)
 
     loops = {name: inlined_into(name) for name in bodies if name not in inline}
     return {name: n for name, n in loops.items() if n > 0}
