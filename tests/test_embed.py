@@ -155,7 +155,6 @@ def test_pkg_config_follows_the_folder(installed, tmp_path):
         ("0.1.0", True),
         ("0.2", False),
         ("0.1.1", False),
-       
         ("1.0", False),
     ],
 )

@@ -8,13 +8,18 @@
 enum { N = 16, CALLS = 200000, ROUNDS = 41 };
 
 static float x[N], g[N], y[N];
-static rf_loop *loop;
+static rf_loop *loop, *backward_loop;
+static const ptrdiff_t steps[] = {sizeof(float), sizeof(float), sizeof(float)};
 
 static void bare_loop(void)
 {
     char *args[] = {(char *)x, (char *)y};
-    const ptrdiff_t steps[] = {sizeof *x, sizeof *y};
     loop(args, N, steps);
+}
+static void bare_backward_loop(void)
+{
+    char *args[] = {(char *)g, (char *)x, (char *)y};
+    backward_loop(args, N, steps);
 }
 static void forward(void) { rf_forward(RF_RELU, RF_FLOAT32, N, x, NULL, y); }
 static void backward(void) { rf_backward(RF_RELU, RF_FLOAT32, N, g, x, NULL, y); }
@@ -48,12 +53,14 @@ int main(void)
         void (*call)(void);
     } calls[] = {{"the bare loop", bare_loop},
                  {"rf_forward", forward},
+                 {"the bare loop of the backward pass", bare_backward_loop},
                  {"rf_backward", backward},
                  {"rf_units_forward, three counts", units_forward}};
     enum { N_CALLS = sizeof calls / sizeof *calls };
     double best[N_CALLS];
     for (int i = 0; i < N; i++) x[i] = (float)(i - N / 2), g[i] = 1;
-    loop = rf_active_kernels()->rows[RF_RELU][RF_FLOAT32].loop[RF_FORWARD];
+    rf_loop *const *loops = rf_active_kernels()->rows[RF_RELU][RF_FLOAT32].loop;
+    loop = loops[RF_FORWARD], backward_loop = loops[RF_BACKWARD];
     /* interleaved, so that a change of the clock rate is everybody's */
     for (int round = 0; round < ROUNDS; round++)
         for (int i = 0; i < N_CALLS; i++) {
