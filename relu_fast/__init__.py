@@ -9,7 +9,9 @@
 ``rf.set_num_threads(2)``      how many threads share large arrays; ``rf.get_num_threads()``
 """
 
+from importlib import import_module
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 if find_spec("relu_fast._core") is None:
     raise ImportError(
@@ -17,7 +19,7 @@ if find_spec("relu_fast._core") is None:
         "folder, or install it here with pip install -e ."
     )
 
-from . import fused, isa, nn, ufuncs
+from . import fused, isa, ufuncs
 from .activations import ACTIVATIONS, Activation
 from .composed import crelu, crelu_backward, rrelu, rrelu_backward
 from .embed import get_cmake_dir, get_include, get_library_dir
@@ -41,7 +43,6 @@ from .functional import (
     thresholded_relu,
     thresholded_relu_backward,
 )
-from .monitor import DeadUnitMonitor
 from .stats import GradStats, UnitStats, count_active
 from .threads import get_num_threads, set_num_threads
 from .ufuncs import (
@@ -70,6 +71,24 @@ from .ufuncs import (
     tanh,
     tanh_backward,
 )
+
+if TYPE_CHECKING:
+    from . import nn
+    from .monitor import DeadUnitMonitor
+else:
+    # Imported on first use: they take as long as all the rest.
+    _LATER = {"nn": "relu_fast.nn", "DeadUnitMonitor": "relu_fast.monitor"}
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(_LATER[name])
+        found = globals()[name] = module if name == "nn" else getattr(module, name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_LATER})
+
 
 __version__ = "0.1.0"
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from os import path  # pathlib would make the import of the package slower
 
 __all__ = ["get_cmake_dir", "get_include", "get_library_dir", "main"]
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = path.dirname(path.abspath(__file__))
 
 
 def get_include() -> str:
@@ -71,9 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _folder(name: str, holds: str) -> str:
-    folder = _PACKAGE / name
-    if not (folder / holds).exists():
+    folder = path.join(_PACKAGE, name)
+    if not path.exists(path.join(folder, holds)):
         raise FileNotFoundError(
             f"{folder} does not hold {holds}: this copy of relu_fast was not installed by pip install"
         )
-    return str(folder)
+    return folder

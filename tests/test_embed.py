@@ -203,3 +203,19 @@ def test_cython_numbers_what_the_header_numbers(installed):
     )
     in_header -= {"RF_API", "RF_VERSION", "RF_ABI_VERSION"}
     assert constants((installed / "_header.pxd").read_text()) == in_header
+
+
+def test_what_takes_long_to_import_waits_until_it_is_used():
+    script = (
+        "import sys, relu_fast as rf\n"
+        "assert not {'relu_fast.nn', 'relu_fast.monitor', 'argparse'} & set(sys.modules), sorted(sys.modules)\n"
+        "assert {'nn', 'DeadUnitMonitor'} < set(dir(rf)) and set(rf.__all__) <= set(dir(rf))\n"
+        "from relu_fast import *\n"
+        "assert nn is rf.nn is sys.modules['relu_fast.nn'] and DeadUnitMonitor is rf.DeadUnitMonitor\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_package_names_an_attribute_that_it_lacks():
+    with pytest.raises(AttributeError, match="module 'relu_fast' has no attribute 'relu7'"):
+        rf.relu7  # noqa: B018
