@@ -47,15 +47,23 @@ static const struct {
 #include "activations.h"
 };
 
+static int complete(rf_activation activation, const double *params)
+{
+    return rf_info(activation) && (params || !infos[activation].n_params);
+}
+
 double rf_gate(rf_activation activation, const double *params)
 {
-    return rf_info(activation) ? edges[activation].gate(params) : RF_NOWHERE;
+    return complete(activation, params) ? edges[activation].gate(params) : RF_NOWHERE;
 }
 
 double rf_ceiling(rf_activation activation, const double *params)
 {
-    return rf_info(activation) ? edges[activation].ceiling(params) : RF_NOWHERE;
+    return complete(activation, params) ? edges[activation].ceiling(params) : RF_NOWHERE;
 }
+
+_Static_assert((int)RF_relu == RF_RELU && RF_N_ACTIVATIONS == RF_HARDTANH + 1,
+               "relu_fast.h numbers the rows");
 
 const rf_activation_info *rf_info(rf_activation activation)
 {
@@ -67,6 +75,35 @@ rf_activation rf_activation_by_name(const char *name)
     for (int i = 0; i < RF_N_ACTIVATIONS; i++)
         if (name && strcmp(infos[i].name, name) == 0) return i;
     return -1;
+}
+
+static const struct {
+    const char *name;
+    size_t size;
+} dtypes[RF_N_DTYPES] = {[RF_FLOAT32] = {"float32", sizeof(float)},
+                         [RF_FLOAT64] = {"float64", sizeof(double)},
+                         [RF_FLOAT16] = {"float16", sizeof(uint16_t)},
+                         [RF_BFLOAT16] = {"bfloat16", sizeof(uint16_t)}};
+
+static int is_dtype(rf_dtype dtype) { return (int)dtype >= 0 && dtype < RF_N_DTYPES; }
+
+const char *rf_dtype_name(rf_dtype dtype) { return is_dtype(dtype) ? dtypes[dtype].name : NULL; }
+size_t rf_dtype_size(rf_dtype dtype) { return is_dtype(dtype) ? dtypes[dtype].size : 0; }
+
+int rf_dtype_by_name(const char *name)
+{
+    for (int i = 0; i < RF_N_DTYPES; i++)
+        if (name && strcmp(dtypes[i].name, name) == 0) return i;
+    return -1;
+}
+
+const char *rf_version(void) { return RF_VERSION; }
+int rf_abi_version(void) { return RF_ABI_VERSION; }
+
+rf_status rf_abi_check(int abi_version)
+{
+    int fits = abi_version / 1000 == RF_ABI_VERSION / 1000 && abi_version <= RF_ABI_VERSION;
+    return fits && abi_version > 0 ? RF_OK : RF_ENOTSUP;
 }
 
 const char *rf_strerror(rf_status status)
@@ -114,45 +151,53 @@ void rf_narrow(rf_dtype dtype, const double *from, void *to, size_t n)
     rf_fp_leave(saved);
 }
 
-static size_t size_of(rf_dtype dtype)
-{
-    return dtype == RF_FLOAT64 ? sizeof(double) : dtype == RF_FLOAT32 ? sizeof(float) : sizeof(uint16_t);
-}
+/* Elements up to which the loop is called from here: neither threads nor streams could come in, and finding
+ * that out takes longer than relu of a few numbers. */
+enum { FEW = 1024 };
 
-static int known(rf_activation activation, rf_dtype dtype)
-{
-    return rf_info(activation) && dtype >= 0 && dtype < RF_N_DTYPES;
-}
+/* By element size, number of data inputs less one, number of parameters. Constant: loops compare steps by the
+ * vector, which stalls on steps that were just written one by one. */
+#define STEPS(size)                                                                                          \
+    {                                                                                                        \
+        {{size, size}, {size, 0, size}, {size, 0, 0, size}},                                                 \
+        {                                                                                                    \
+            {size, size, size}, {size, size, 0, size}, { size, size, 0, 0, size }                            \
+        }                                                                                                    \
+    }
+static const ptrdiff_t steps_of[][2][RF_MAX_PARAMS + 1][2 + RF_MAX_PARAMS + 1] = {
+    [sizeof(uint16_t)] = STEPS(2), [sizeof(float)] = STEPS(4), [sizeof(double)] = STEPS(8)};
 
 /* Operands of an elementwise call: data, parameters (constant), one output. */
 static rf_status run(rf_activation activation, rf_direction direction, rf_dtype dtype, size_t n,
                      const void *const *data, int n_data, const void *params, void *out)
 {
-    if (!known(activation, dtype)) return RF_EINVAL;
-    size_t size = size_of(dtype);
+    if (!rf_info(activation) || !is_dtype(dtype)) return RF_EINVAL;
+    size_t size = dtypes[dtype].size, bytes;
     int n_params = infos[activation].n_params;
-    if (n > PTRDIFF_MAX / size || (n_params && !params) || misaligned(params, size) ||
-        misaligned(out, size) || (n && !out))
+    if (__builtin_mul_overflow(n, size, &bytes) || bytes > PTRDIFF_MAX || (n_params && !params) ||
+        misaligned(params, size) || misaligned(out, size) || (n && !out))
         return RF_EINVAL;
     char *args[2 + RF_MAX_PARAMS + 1];
-    ptrdiff_t steps[2 + RF_MAX_PARAMS + 1];
     int n_args = 0;
     for (int i = 0; i < n_data; i++) {
         if ((n && !data[i]) || misaligned(data[i], size)) return RF_EINVAL;
-        args[n_args] = (char *)data[i];
-        steps[n_args++] = (ptrdiff_t)size;
+        args[n_args++] = (char *)data[i];
     }
     for (int i = 0; i < n_data; i++)
-        if (partly(data[i], out, n * size)) return RF_EOVERLAP;
+        if (partly(data[i], out, bytes)) return RF_EOVERLAP;
     size_t params_bytes = (size_t)n_params * size;
-    if (n && n_params && meet(one_block(params, params_bytes), one_block(out, n * size))) return RF_EOVERLAP;
-    for (int i = 0; i < n_params; i++) {
-        args[n_args] = (char *)params + (size_t)i * size;
-        steps[n_args++] = 0;
-    }
+    if (n_params && meet(one_block(params, params_bytes), one_block(out, bytes))) return RF_EOVERLAP;
+    for (int i = 0; i < n_params; i++) args[n_args++] = (char *)params + (size_t)i * size;
     args[n_args] = out;
-    steps[n_args] = (ptrdiff_t)size;
-    rf_run(activation, direction, dtype, args, (ptrdiff_t)n, steps);
+    const ptrdiff_t *steps = steps_of[size][n_data - 1][n_params];
+    if (n <= FEW && dtype < RF_N_COMPUTED) {
+        rf_loop *loop = rf_active_kernels()->rows[activation][dtype].loop[direction];
+        rf_fp_state saved = rf_fp_enter();
+        loop(args, (ptrdiff_t)n, steps);
+        rf_fp_leave(saved);
+    } else {
+        rf_run(activation, direction, dtype, args, (ptrdiff_t)n, steps);
+    }
     return RF_OK;
 }
 

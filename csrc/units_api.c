@@ -4,11 +4,6 @@
 
 #include <string.h>
 
-static size_t size_of(rf_dtype dtype)
-{
-    return dtype == RF_FLOAT64 ? sizeof(double) : dtype == RF_FLOAT32 ? sizeof(float) : sizeof(uint16_t);
-}
-
 static size_t distance(ptrdiff_t step) { return step < 0 ? 0 - (size_t)step : (size_t)step; }
 
 /* Outer entries that lie between addresses that do not exist, or not on whole elements. */
@@ -66,7 +61,7 @@ static rf_status check_numbers(rf_activation activation, rf_dtype dtype, const r
 {
     const rf_activation_info *info = rf_info(activation);
     if (!info || dtype < 0 || dtype >= RF_N_DTYPES) return RF_EINVAL;
-    size_t size = size_of(dtype);
+    size_t size = rf_dtype_size(dtype);
     if (bad_shape(s, size) || misaligned(bias, size)) return RF_EINVAL;
     *found = (numbers){.info = info, .size = size, .bias = one_block(bias, s->units * size)};
     for (int k = 0; k < info->n_params; k++) {
@@ -76,10 +71,20 @@ static rf_status check_numbers(rf_activation activation, rf_dtype dtype, const r
     return RF_OK;
 }
 
-/* An output that is memory of its own. */
 static int meets_numbers(blocks out, const numbers *n)
 {
     return meet(n->bias, out) || meet(n->params[0], out) || meet(n->params[1], out);
+}
+
+/* Whether any of the first `n_own` of `all`, which are memory of their own, meets another. */
+static int clash(const blocks *all, int n_own, int n)
+{
+    for (int i = 0; i < n_own; i++) {
+        if (!all[i].low) continue;
+        for (int k = i + 1; k < n; k++)
+            if (meet(all[i], all[k])) return 1;
+    }
+    return 0;
 }
 
 rf_status rf_units_forward(const rf_units_forward_args *a)
@@ -98,9 +103,22 @@ rf_status rf_units_forward(const rf_units_forward_args *a)
     if (!a->z || misaligned(a->z, n.size) || misaligned(a->y, n.size) || bad_step(s, a->z_step, n.size) ||
         (a->y && bad_output_step(s, a->y_step, n.size)))
         return RF_EINVAL;
-    blocks y = blocks_of(s, n.size, a->y, a->y_step), mask = mask_block(s, a->mask);
+    const blocks y = blocks_of(s, n.size, a->y, a->y_step);
+    const blocks all[] = {
+        mask_block(s, a->mask),
+        one_block(c->active, s->units * sizeof *c->active),
+        one_block(c->nonfinite, s->units * sizeof *c->nonfinite),
+        one_block(c->max, s->units * sizeof *c->max),
+        one_block(c->min, s->units * sizeof *c->min),
+        one_block(c->sum_abs, s->units * sizeof *c->sum_abs),
+        y,
+        blocks_of(s, n.size, a->z, a->z_step),
+        n.bias,
+        n.params[0],
+        n.params[1],
+    };
     if ((a->y && bad_pair(s, n.size, a->z, a->z_step, a->y, a->y_step)) || meets_numbers(y, &n) ||
-        meets_numbers(mask, &n) || meet(mask, y) || meet(mask, blocks_of(s, n.size, a->z, a->z_step)))
+        clash(all, 6, sizeof all / sizeof *all))
         return RF_EOVERLAP;
     return rf_run_units_forward(a);
 }
@@ -138,18 +156,24 @@ rf_status rf_units_backward(const rf_units_backward_args *a)
         bad_step(s, a->grad_output_step, n.size) || (!masked && bad_step(s, a->source_step, n.size)) ||
         bad_output_step(s, a->grad_input_step, n.size))
         return RF_EINVAL;
-    blocks g = blocks_of(s, n.size, a->grad_output, a->grad_output_step),
-           source = masked ? mask_block(s, a->source) : blocks_of(s, n.size, a->source, a->source_step),
-           out = blocks_of(s, n.size, a->grad_input, a->grad_input_step);
+    const blocks out = blocks_of(s, n.size, a->grad_input, a->grad_input_step);
+    const blocks source = masked ? mask_block(s, a->source) : blocks_of(s, n.size, a->source, a->source_step);
+    const blocks all[] = {
+        one_block(a->bias_grad, s->units * sizeof *a->bias_grad),
+        one_block(a->weight_grad, n_weights * sizeof *a->weight_grad),
+        one_block(a->counts.nonzero, s->units * sizeof *a->counts.nonzero),
+        one_block(a->counts.nonfinite, s->units * sizeof *a->counts.nonfinite),
+        out,
+        blocks_of(s, n.size, a->grad_output, a->grad_output_step),
+        source,
+        n.bias,
+        n.params[0],
+        n.params[1],
+    };
     if (bad_pair(s, n.size, a->grad_output, a->grad_output_step, a->grad_input, a->grad_input_step) ||
         (masked ? meet(source, out)
                 : bad_pair(s, n.size, a->source, a->source_step, a->grad_input, a->grad_input_step)) ||
-        meets_numbers(out, &n))
+        meets_numbers(out, &n) || clash(all, 4, sizeof all / sizeof *all))
         return RF_EOVERLAP;
-    const blocks sums[] = {one_block(a->bias_grad, s->units * sizeof(double)),
-                           one_block(a->weight_grad, n_weights * sizeof(double))};
-    for (int k = 0; k < 2; k++)
-        if (meets_numbers(sums[k], &n) || meet(sums[k], out) || meet(sums[k], g) || meet(sums[k], source))
-            return RF_EOVERLAP;
-    return meet(sums[0], sums[1]) ? RF_EOVERLAP : rf_run_units_backward(a);
+    return rf_run_units_backward(a);
 }

@@ -4,12 +4,16 @@
 ``rf.fused``                   bias, activation and per-unit counts in one pass; ``rf.UnitStats``, ``rf.count_active``
 ``rf.DeadUnitMonitor``         which units are dead, and how sure that is
 ``rf.bounds``                  which units are dead for every input of a box, proven by interval arithmetic
+``rf.revive``                  cures for dead units, and whether they took
 ``rf.nn``                      a small training layer in NumPy
 ``rf.isa``                     the instruction sets of this machine
+``rf.get_include()``           what C, C++, Rust and Cython build with; ``rf.get_library_dir()``, ``rf.get_cmake_dir()``
 ``rf.set_num_threads(2)``      how many threads share large arrays; ``rf.get_num_threads()``
 """
 
+from importlib import import_module
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 if find_spec("relu_fast._core") is None:
     raise ImportError(
@@ -17,9 +21,10 @@ if find_spec("relu_fast._core") is None:
         "folder, or install it here with pip install -e ."
     )
 
-from . import bounds, fused, isa, nn, ufuncs
+from . import fused, isa, ufuncs
 from .activations import ACTIVATIONS, Activation
 from .composed import crelu, crelu_backward, rrelu, rrelu_backward
+from .embed import get_cmake_dir, get_include, get_library_dir
 from .functional import (
     celu,
     celu_backward,
@@ -40,7 +45,6 @@ from .functional import (
     thresholded_relu,
     thresholded_relu_backward,
 )
-from .monitor import DeadUnitMonitor
 from .stats import GradStats, UnitStats, count_active
 from .threads import get_num_threads, set_num_threads
 from .ufuncs import (
@@ -70,6 +74,29 @@ from .ufuncs import (
     tanh_backward,
 )
 
+if TYPE_CHECKING:
+    from . import bounds, nn, revive
+    from .monitor import DeadUnitMonitor
+else:
+    # Imported on first use: they take as long as all the rest.
+    _LATER = {
+        "bounds": "relu_fast.bounds",
+        "nn": "relu_fast.nn",
+        "revive": "relu_fast.revive",
+        "DeadUnitMonitor": "relu_fast.monitor",
+    }
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(_LATER[name])
+        found = globals()[name] = getattr(module, name, module)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_LATER})
+
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -91,6 +118,9 @@ __all__ = [
     "gelu_backward",
     "gelu_tanh",
     "gelu_tanh_backward",
+    "get_cmake_dir",
+    "get_include",
+    "get_library_dir",
     "get_num_threads",
     "hardsigmoid",
     "hardsigmoid_backward",
@@ -110,6 +140,7 @@ __all__ = [
     "relu6",
     "relu6_backward",
     "relu_backward",
+    "revive",
     "rrelu",
     "rrelu_backward",
     "selu",

@@ -5,6 +5,8 @@ from numpy import dtype, ndarray, ufunc
 
 from .activations import Activation
 
+_C_API: object
+
 class Function:
     def __init__(self, ufunc: ufunc, activation: Activation) -> None: ...
     def call(self, kwargs: dict[str, Any], *operands: Any) -> Any: ...

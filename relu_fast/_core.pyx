@@ -1,10 +1,15 @@
 # cython: cdivision=True
 """The one extension that links the C library: its ufuncs, its table of activations, its instruction sets."""
 
+from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport isnan
 from libc.stdint cimport intptr_t
 
 cimport numpy as cnp
+
+from ._header cimport (
+    RF_MASK_GATED, RF_MASK_NONE, RF_MASK_SLOPE, RF_MAX_PARAMS, RF_MAX_THREADS, RF_N_DTYPES, rf_activation_info,
+)
 
 import numpy as np
 
@@ -24,25 +29,10 @@ cdef extern from "numpy/ufuncobject.h":
 
 cdef extern from "kernels.h" nogil:
     int RF_N_ACTIVATIONS
-    int RF_N_DTYPES
     int RF_FORWARD
     int RF_BACKWARD
-    int RF_MAX_PARAMS
     ctypedef enum rf_direction:
         pass
-    ctypedef enum rf_mask:
-        RF_MASK_NONE
-        RF_MASK_GATED
-        RF_MASK_SLOPE
-    ctypedef struct rf_activation_info:
-        const char *name
-        const char *formula
-        int n_params
-        const char *param_names[2]
-        double param_defaults[2]
-        rf_mask mask
-        int n_gradients
-        int from_y
     ctypedef struct rf_kernels:
         void (*stream_copy)(float *to, const float *from_, ptrdiff_t n) noexcept nogil
         void (*stream_add)(float *to, const float *a, const float *b, ptrdiff_t n) noexcept nogil
@@ -61,7 +51,6 @@ cdef extern from "kernels.h" nogil:
     const char *rf_isa_active()
     rf_status rf_isa_use(const char *name)
     rf_status rf_isa_environment()
-    int RF_MAX_THREADS
     int rf_get_num_threads()
     rf_status rf_set_num_threads(int n)
     rf_status rf_threads_environment()
@@ -82,6 +71,22 @@ cdef void narrow(rf_dtype dtype, const double *sums, void *to, size_t n) noexcep
 
 cdef const char *error_message(int status) noexcept nogil:
     return rf_strerror(<rf_status>status)
+
+
+# ---- other extensions
+
+cdef extern from *:
+    """
+    #define RF_PROVIDES_FUNCTIONS
+    #include "relu_fast_python.h"
+    #define RF_ENTRY(name) rf_##name,
+    static const rf_functions rf_table = {RF_ABI_VERSION, RF_VERSION, RF_FUNCTIONS(RF_ENTRY)};
+    #undef RF_ENTRY
+    """
+    const char *RF_CAPSULE
+    const void *rf_table_address "&rf_table"
+
+_C_API = PyCapsule_New(<void *>rf_table_address, RF_CAPSULE, NULL)
 
 
 # ---- the table

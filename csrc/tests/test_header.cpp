@@ -25,7 +25,9 @@ int main()
     back.source = x;
     back.grad_input = gx;
 
-    const bool right = rf_info(relu)->n_params == 0 && rf_forward(relu, RF_FLOAT32, 3, x, NULL, y) == RF_OK &&
+    const bool right = rf_abi_check(RF_ABI_VERSION) == RF_OK && relu == RF_RELU &&
+                       rf_dtype_by_name(rf_dtype_name(RF_FLOAT32)) == RF_FLOAT32 &&
+                       rf_info(relu)->n_params == 0 && rf_forward(relu, RF_FLOAT32, 3, x, NULL, y) == RF_OK &&
                        y[0] == 0 && y[2] == 2 &&
                        rf_backward(relu, RF_FLOAT32, 3, ones, x, NULL, gx) == RF_OK && gx[2] == 1 &&
                        rf_units_forward(&count) == RF_OK && active[0] == 0 && active[2] == 1 &&

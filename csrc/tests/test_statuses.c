@@ -206,6 +206,15 @@ static void forward_refusals(void)
     FORWARD(RF_EOVERLAP, a.bias = m.out + 5);
     FORWARD(RF_EOVERLAP, a.params[0] = m.out + N - 1);
     FORWARD(RF_EOVERLAP, (a.params[0] = m.out + N - 1, a.param_per_unit[0] = 0));
+    FORWARD(RF_EOVERLAP, a.counts.active = (int64_t *)m.out);
+    FORWARD(RF_EOVERLAP, a.counts.nonfinite = (int64_t *)m.z + N - 1);
+    FORWARD(RF_EOVERLAP, a.counts.max = m.bias + 1);
+    FORWARD(RF_EOVERLAP, a.counts.min = m.param);
+    FORWARD(RF_EOVERLAP, a.counts.sum_abs = m.max);
+    FORWARD(RF_EOVERLAP, a.counts.min = m.max + 1);
+    FORWARD(RF_EOVERLAP, a.counts.nonfinite = m.active);
+    FORWARD(RF_EOVERLAP, (a.activation = leaky, a.mask = (uint8_t *)m.active + 7));
+    FORWARD(RF_EOVERLAP, (a.y = NULL, a.counts.active = (int64_t *)m.z));
 }
 
 static void backward_refusals(void)
@@ -264,6 +273,12 @@ static void backward_refusals(void)
     BACKWARD(RF_EOVERLAP, a.bias_grad = m.z + N - 1);
     BACKWARD(RF_EOVERLAP, a.bias_grad = m.bias);
     BACKWARD(RF_EOVERLAP, a.bias_grad = m.param);
+    BACKWARD(RF_EOVERLAP, a.counts.nonzero = (int64_t *)m.out + N - 1);
+    BACKWARD(RF_EOVERLAP, a.counts.nonzero = (int64_t *)m.g);
+    BACKWARD(RF_EOVERLAP, a.counts.nonfinite = (int64_t *)m.z + 1);
+    BACKWARD(RF_EOVERLAP, a.counts.nonfinite = m.nonzero + 1);
+    BACKWARD(RF_EOVERLAP, a.counts.nonzero = (int64_t *)m.bias_grad);
+    BACKWARD(RF_EOVERLAP, a.counts.nonzero = (int64_t *)m.param + 2);
 }
 
 static void odd_but_allowed(void)
@@ -342,15 +357,86 @@ static void every_row_describes_itself(void)
         check(info->mask != RF_MASK_GATED || !isnan(gate), "%s: a mask without a gate", info->name);
     }
     check(isnan(rf_gate(-1, NULL)) && isnan(rf_ceiling(rows, NULL)), "an unknown row has a gate");
+    check(isnan(rf_gate(RF_THRESHOLDED_RELU, NULL)) && isnan(rf_ceiling(RF_HARDTANH, NULL)),
+          "a row has a gate without the parameters that it depends on");
+    check(rf_gate(RF_RELU, NULL) == 0 && rf_ceiling(RF_RELU6, NULL) == 6, "relu needs parameters");
     check(rows >= 7 && !rf_info(rows) && !rf_info(-1), "%d rows, and then no NULL", rows);
     check(rf_activation_by_name("rectifier") == -1 && rf_activation_by_name(NULL) == -1 &&
               rf_activation_by_name("") == -1,
           "an unknown name was found");
 }
 
+/* Programs were compiled with these numbers. */
+static void numbers_of_activations_and_dtypes_stay(void)
+{
+    static const char *const activations[] = {
+        [RF_RELU] = "relu",
+        [RF_RELU6] = "relu6",
+        [RF_SQUARED_RELU] = "squared_relu",
+        [RF_LEAKY_RELU] = "leaky_relu",
+        [RF_PRELU] = "prelu",
+        [RF_THRESHOLDED_RELU] = "thresholded_relu",
+        [RF_ELU] = "elu",
+        [RF_SELU] = "selu",
+        [RF_CELU] = "celu",
+        [RF_GELU] = "gelu",
+        [RF_GELU_TANH] = "gelu_tanh",
+        [RF_SILU] = "silu",
+        [RF_SWISH] = "swish",
+        [RF_MISH] = "mish",
+        [RF_SOFTPLUS] = "softplus",
+        [RF_SOFTSIGN] = "softsign",
+        [RF_SIGMOID] = "sigmoid",
+        [RF_TANH] = "tanh",
+        [RF_HARDSIGMOID] = "hardsigmoid",
+        [RF_HARDSWISH] = "hardswish",
+        [RF_HARDTANH] = "hardtanh",
+    };
+    check(!rf_info((rf_activation)LENGTH_OF(activations)), "an activation without a number in relu_fast.h");
+    for (size_t i = 0; i < LENGTH_OF(activations); i++)
+        check(rf_activation_by_name(activations[i]) == (rf_activation)i, "%s is not number %d",
+              activations[i], (int)i);
+    static const struct {
+        const char *name;
+        rf_dtype dtype;
+        size_t size;
+    } dtypes[] = {{"float32", RF_FLOAT32, 4},
+                  {"float64", RF_FLOAT64, 8},
+                  {"float16", RF_FLOAT16, 2},
+                  {"bfloat16", RF_BFLOAT16, 2}};
+    for (size_t i = 0; i < LENGTH_OF(dtypes); i++)
+        check(dtypes[i].dtype == (rf_dtype)i && rf_dtype_by_name(dtypes[i].name) == (int)i &&
+                  strcmp(rf_dtype_name(dtypes[i].dtype), dtypes[i].name) == 0 &&
+                  rf_dtype_size(dtypes[i].dtype) == dtypes[i].size,
+              "%s: another number, name or size", dtypes[i].name);
+    check(LENGTH_OF(dtypes) == RF_N_DTYPES && !rf_dtype_name(RF_N_DTYPES) && !rf_dtype_size((rf_dtype)-1) &&
+              rf_dtype_by_name("int8") == -1 && rf_dtype_by_name(NULL) == -1,
+          "an unknown dtype has a name, a size or a number");
+}
+
+static void programs_of_another_abi_are_told(void)
+{
+    static const struct {
+        int version;
+        rf_status status;
+    } programs[] = {{RF_ABI_VERSION, RF_OK},
+                    {RF_ABI_VERSION / 1000 * 1000, RF_OK},
+                    {RF_ABI_VERSION + 1, RF_ENOTSUP},
+                    {RF_ABI_VERSION + 1000, RF_ENOTSUP},
+                    {RF_ABI_VERSION - 1000, RF_ENOTSUP},
+                    {0, RF_ENOTSUP},
+                    {-RF_ABI_VERSION, RF_ENOTSUP}};
+    check(rf_abi_version() == RF_ABI_VERSION && strcmp(rf_version(), RF_VERSION) == 0,
+          "version %s with ABI %d, the header has %s and %d", rf_version(), rf_abi_version(), RF_VERSION,
+          RF_ABI_VERSION);
+    for (size_t i = 0; i < LENGTH_OF(programs); i++)
+        check(rf_abi_check(programs[i].version) == programs[i].status, "ABI %d: \"%s\"", programs[i].version,
+              rf_strerror(rf_abi_check(programs[i].version)));
+}
+
 static void every_status_has_a_message(void)
 {
-    static const rf_status statuses[] = {RF_OK, RF_EINVAL, RF_EOVERLAP, RF_ENOTSUP};
+    static const rf_status statuses[] = {RF_OK, RF_EINVAL, RF_EOVERLAP, RF_ENOTSUP, RF_ENOMEM};
     for (size_t i = 0; i < LENGTH_OF(statuses); i++) {
         const char *text = rf_strerror(statuses[i]);
         check(text && *text && !strchr(text, '\n'), "status %d: not one line", (int)statuses[i]);
@@ -428,6 +514,8 @@ void test_statuses(void)
     odd_but_allowed();
     an_empty_batch_overwrites_bias_grad_with_zero();
     every_row_describes_itself();
+    numbers_of_activations_and_dtypes_stay();
+    programs_of_another_abi_are_told();
     every_status_has_a_message();
     instruction_sets_are_chosen_by_name();
 }

@@ -81,6 +81,11 @@ class OutputFolder:
 
     def older_events(self, study: Study) -> list[str]:
         """List the experiments with events that are not from this study but from an earlier run."""
-        finished = {result.name for result in study.results}
+        finished = {
+            trained.name
+            for result in study.results
+            for trained in (result, result.control)
+            if trained is not None
+        }
         present = {file.parent.name for file in self.events.glob(f"*/{EVENT_FILES}")}
         return sorted(present - finished)
