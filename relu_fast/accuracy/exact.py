@@ -54,7 +54,8 @@ def gelu_exponent_slope(x: Number) -> Number:
 
 
 def normal(x: Number) -> Number:
-    return mp.erfc(-x / mp.sqrt(2)) / 2
+    # beyond 100 it is 0 or 1 to far more than float64 knows, and mpmath's erfc does not take large numbers
+    return mp.erfc(-max(min(x, mp.mpf(100)), mp.mpf(-100)) / mp.sqrt(2)) / 2
 
 
 def swish_slope(x: Number, beta: Number) -> Number:
