@@ -199,7 +199,7 @@ def test_a_real_signal_ends_a_real_process(tmp_path, command):
         output, error = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert (process.returncode, output) == (130, "")
+    assert (process.returncode, output) == (130, ""), error
     assert re.fullmatch(f"relu-fast( lab {command})?: interrupted(; nothing was written)?\n", error)
     assert list((tmp_path / "out").iterdir()) == []
 
