@@ -6,6 +6,7 @@ from monitored import passed
 
 import relu_fast as rf
 from relu_fast import nn
+from relu_fast.report.text import explain
 
 Z = np.array([[-1.0, 1.0, 0.01], [-2.0, 1.0, 0.01]])
 
