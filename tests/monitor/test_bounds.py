@@ -94,6 +94,8 @@ def test_a_proof_stands_before_data_from_outside_its_box_and_says_so():
         "fc1: proven dead units 0 (1 unit) fired in 2 examples: outside that box, or with other weights."
         in text
     )
+    assert explain(layer.evidence(0)).endswith("the gate is 0; fired all the same on 100 % in 2 examples")
+    assert explain(layer.evidence(2)).endswith("the gate is 0")
 
 
 def small_network():
