@@ -257,7 +257,8 @@ class Observer:
         """Take bounds of a layer's pre-activations that hold for the weights of this moment.
 
         A unit whose upper bound is not above its gate is `proven` dead. Bounds are forgotten when weights may
-        have moved: with an observation in "train" or of gradients, and with a new window.
+        have moved: with an observation in "train" or of gradients, and with a new window. Until something is
+        observed in that, they are taken to be of the weights with which the last one ended.
 
         Parameters
         ----------
@@ -343,9 +344,14 @@ class Observer:
         return point
 
     def report(self) -> Report:
-        """Report on the running window if anything was seen in it, else on the last snapshot."""
-        fresh = self._window.touched or not self._history
-        window = self._window.snapshot(self._specs, None) if fresh else self._history[-1]
+        """Report on the running window if anything was seen in it, else on the last snapshot.
+
+        Bounds that were told since that snapshot stand beside its counts.
+        """
+        if self._window.touched or not self._history:
+            window = self._window.snapshot(self._specs, None)
+        else:
+            window = self._window.completed(self._history[-1])
         return Report(window=window, history=tuple(self._history))
 
     def _begin_pass(self, phase: str) -> None:

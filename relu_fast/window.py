@@ -50,11 +50,9 @@ class Window:
 
     @property
     def touched(self) -> bool:
-        """Whether there is anything to report on."""
-        return (
-            any(phase.touched for phase in self.phases.values())
-            or any(stats.seen.any() for stats in self.gradients.values())
-            or bool(self.bounds)
+        """Whether anything was seen in the window; bounds say nothing of what a unit did."""
+        return any(phase.touched for phase in self.phases.values()) or any(
+            stats.seen.any() for stats in self.gradients.values()
         )
 
     def weights_of(self, name: str, units: int) -> WeightsRecord:
@@ -104,6 +102,19 @@ class Window:
             layers={name: best[name] for name in specs},
             initial=initial,
         )
+
+    def completed(self, closed: Snapshot) -> Snapshot:
+        """Put the bounds of this window, in which nothing was seen, beside what a closed one saw."""
+        bounds = {name: report for name, (report, _) in self.bounds.items()}
+
+        def bounded(layers: Mapping[str, LayerReport]) -> dict[str, LayerReport]:
+            return {
+                name: _bounded(layer, bounds[name]) if name in bounds else layer
+                for name, layer in layers.items()
+            }
+
+        phases = {name: replace(phase, layers=bounded(phase.layers)) for name, phase in closed.phases.items()}
+        return replace(closed, phases=phases, layers=bounded(closed.layers)) if bounds else closed
 
 
 @dataclass
@@ -216,6 +227,12 @@ def layer_report(
         gradient=gradient,
         bounds=bounds,
     )
+
+
+def _bounded(layer: LayerReport, bounds: BoundsReport) -> LayerReport:
+    """Judge a layer anew, with these bounds instead of its own."""
+    codes = state_codes(layer, gate=layer.gate, complete=layer.complete, upper=bounds.upper)
+    return replace(layer, columns=layer.columns.changed(codes=codes), bounds=bounds)
 
 
 def gradient_report(stats: GradStats | None) -> GradientReport | None:

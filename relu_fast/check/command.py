@@ -25,7 +25,7 @@ conditions:
   METRIC>NUMBER, METRIC>=NUMBER  for a number of units
   METRIC>NUMBER%, METRIC>=NUMBER%  for a share of all units that have an activation
   METRIC is one of
-    dead        never above the gate on this data, those that are proven dead among them
+    dead        never above the gate on this data, or proven dead over the box
     dormant     output at most a tenth of the layer's mean; of a layer that gives nothing but 0, or NaN, all units
     non_finite  NaN or infinite on some example
     proven      dead for every input of the box; needs --box

@@ -73,6 +73,10 @@ class Columns:
         one._table = None if self._table is None else self._table[unit : unit + 1]
         return one
 
+    def changed(self, **arrays: NDArray[Any] | None) -> Columns:
+        """Return the same table with other or further arrays (units,)."""
+        return Columns(self.units, **{name: self[name] for name, *_ in self._layout} | arrays)
+
     def __repr__(self) -> str:
         return f"<Columns of {self.units} units: {', '.join(name for name, *_ in self._layout)}>"
 

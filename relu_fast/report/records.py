@@ -466,7 +466,8 @@ class Report:
     window : Snapshot
         What is reported on: the running window, or the last one closed.
     history : tuple of Snapshot
-        The closed windows, oldest first; `window` is the last of them unless it is still running.
+        The closed windows, oldest first; `window` is the last of them, with what bounds were told since, unless it
+        is still running.
     """
 
     window: Snapshot

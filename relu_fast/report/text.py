@@ -63,7 +63,8 @@ def explain(evidence: Evidence) -> str:
     if evidence.state == "non_finite":
         return f"{evidence.nonfinite} of {evidence.seen} values were NaN or infinite"
     if evidence.state == "proven":
-        return f"z is at most {evidence.upper:.3g} over a stated box of inputs, the gate is {evidence.gate:g}"
+        fired = f"; fired all the same on {percent(evidence.firing_rate)} in {n}" if evidence.active else ""
+        return f"z is at most {evidence.upper:.3g} over a stated box of inputs, the gate is {evidence.gate:g}{fired}"
     if evidence.state == "dead":
         below = (
             ""
@@ -119,6 +120,9 @@ def _state_sentences(layer: LayerReport) -> Iterable[str]:
             f"proven dead units {unit_list(proven)}: over {layer.bounds.box} z is at most "
             f"{span(layer.bounds.upper[proven])}, the gate is {span(layer.gates[proven])}"
         )
+        fired = proven[layer.active[proven] > 0]
+        if fired.size:
+            yield f"proven dead units {unit_list(fired)} fired in {n}: outside that box, or with other weights"
     if dead.size and layer.max is not None:
         largest, gates = layer.max[dead], layer.gates[dead]
         yield (

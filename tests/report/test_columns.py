@@ -74,3 +74,10 @@ def test_a_column_takes_the_room_that_its_numbers_need(array, size):
 def test_a_name_that_is_not_there_is_a_key_error():
     with pytest.raises(KeyError, match="b"):
         Columns(1, a=np.zeros(1))["b"]
+
+
+def test_a_changed_table_leaves_the_first_as_it_was():
+    columns = Columns(3, a=np.arange(3), b=None)
+    changed = columns.changed(a=np.array([7, 7, 7]), c=np.ones(3))
+    assert (changed["a"].tolist(), changed["b"], changed["c"].tolist()) == ([7, 7, 7], None, [1.0, 1.0, 1.0])
+    assert columns["a"].tolist() == [0, 1, 2]
