@@ -191,6 +191,7 @@ static RF_INLINE T F(swish)(T x, T beta)
     TYPE(pair) t = F(product)(x, beta);
     TYPE(logistic_parts) l = F(logistic_parts_of)(t.hi, F(exp_split_pair)(-t.hi, -t.lo, 0));
     T d = F(fma)(l.scale, l.p, l.base), d_lo = F(fma)(l.scale, l.p, l.base - d) + l.base_lo;
+    if (DIGITS == 24) d_lo = F(fma)(l.scale, l.p_lo, d_lo); /* 1.02 ULP without */
     /* with beta 0 an infinite x stays infinite; the remainder of float's division would make it NaN */
     T most = beta == 0 && DIGITS != 24 ? F(INF) : F(MAX), finite = F(at_most)(F(at_least)(x, -most), most);
     T y = F(divided)(F(stepped)(finite, l.far), d, d_lo), near = DIGITS == 24 ? y - (finite - x) : y;

@@ -319,7 +319,7 @@ static RF_INLINE T F(divided)(T n, T d, T d_lo)
 
 /* e^-x beside the 1 it is added to. Far left both are multiplied by EXP_STEP^2, and the 1 does not count. */
 typedef struct {
-    T scale, p, one, base, base_lo; /* e^-x = scale (1 + p); base + base_lo = scale + one */
+    T scale, p, p_lo, one, base, base_lo; /* e^-x = scale (1 + p + p_lo); base + base_lo = scale + one */
     int far;
 } TYPE(logistic_parts);
 
@@ -328,7 +328,7 @@ static RF_INLINE TYPE(logistic_parts) F(logistic_parts_of)(T x, TYPE(exp_parts) 
     int far = x < F(EXP_FAR);
     U drop = far ? (U)(2 * F(EXP_STEP_LOG2)) << F(MANTISSA_BITS) : 0;
     T scale = F(from_bits)(F(bits)(e.scale) - drop), one = far ? F(TINY) : 1, base = one + scale;
-    return (TYPE(logistic_parts)){scale, e.p, one, base, one - (base - scale), far};
+    return (TYPE(logistic_parts)){scale, e.p, e.p_lo, one, base, one - (base - scale), far};
 }
 static RF_INLINE T F(stepped)(T v, int far) { return far ? v * F(EXP_STEP) : v; }
 
