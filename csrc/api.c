@@ -19,7 +19,7 @@
 #define N_GRADIENTS_PARAM 1
 #define N_GRADIENTS_PARAMS 1
 #define N_GRADIENTS_WEIGHT 2
-#define RF_ROW(name, KIND, cost, param, param2, gate, ceiling, mask, formula)                                      \
+#define RF_ROW(name, KIND, cost, param, param2, gate, ceiling, mask, formula)                                \
     [RF_##name] = {#name,                                                                                    \
                    formula,                                                                                  \
                    N_PARAMS_##KIND,                                                                          \
@@ -32,7 +32,7 @@ static const rf_activation_info infos[] = {
 #include "activations.h"
 };
 
-#define RF_ROW(name, KIND, cost, param, param2, gate, ceiling, mask, formula)                                      \
+#define RF_ROW(name, KIND, cost, param, param2, gate, ceiling, mask, formula)                                \
     static double gate_of_##name(const double *p) { return (void)p, gate; }                                  \
     static double ceiling_of_##name(const double *p) { return (void)p, ceiling; }
 #define RF_FROM_Y(name, KIND)

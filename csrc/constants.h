@@ -124,28 +124,28 @@ static const double SIXTH_f64 = 0x1.5555555555555p-3, SIXTH_LO_f64 = 0x1.5555555
 
 static RF_INLINE double expm1_q_f64(double r)
 {
-    double q = fma_f64(r, 0x1.ae979762502c5p-26, 0x1.28a173458e94fp-22);
-    q = fma_f64(r, q, 0x1.71de673e942a8p-19);
-    q = fma_f64(r, q, 0x1.a019a7d13bcd9p-16);
-    q = fma_f64(r, q, 0x1.a01a0186d6072p-13);
-    q = fma_f64(r, q, 0x1.6c16c17ec7041p-10);
-    q = fma_f64(r, q, 0x1.1111111114e0dp-7);
-    q = fma_f64(r, q, 0x1.5555555552275p-5);
-    q = fma_f64(r, q, 0x1.555555555554fp-3);
-    return fma_f64(r, q, 0x1.0000000000005p-1);
+    double q = step_f64(r, 0x1.ae979762502c5p-26, 0x1.28a173458e94fp-22);
+    q = step_f64(r, q, 0x1.71de673e942a8p-19);
+    q = step_f64(r, q, 0x1.a019a7d13bcd9p-16);
+    q = step_f64(r, q, 0x1.a01a0186d6072p-13);
+    q = step_f64(r, q, 0x1.6c16c17ec7041p-10);
+    q = step_f64(r, q, 0x1.1111111114e0dp-7);
+    q = step_f64(r, q, 0x1.5555555552275p-5);
+    q = step_f64(r, q, 0x1.555555555554fp-3);
+    return step_f64(r, q, 0x1.0000000000005p-1);
 }
 
 static RF_INLINE double atanh_rest_f64(double u)
 {
-    double q = fma_f64(u, 0x1.5c7d0bb8b2cb9p-4, 0x1.55ace771e84ccp-5);
-    q = fma_f64(u, q, 0x1.efd92c4b93304p-5);
-    q = fma_f64(u, q, 0x1.1067b81602cap-4);
-    q = fma_f64(u, q, 0x1.3b1ddc56fbae9p-4);
-    q = fma_f64(u, q, 0x1.745cb3f6ac218p-4);
-    q = fma_f64(u, q, 0x1.c71c741cabd1bp-4);
-    q = fma_f64(u, q, 0x1.249249208c047p-3);
-    q = fma_f64(u, q, 0x1.99999999a0756p-3);
-    return fma_f64(u, q, 0x1.5555555555535p-2);
+    double q = step_f64(u, 0x1.5c7d0bb8b2cb9p-4, 0x1.55ace771e84ccp-5);
+    q = step_f64(u, q, 0x1.efd92c4b93304p-5);
+    q = step_f64(u, q, 0x1.1067b81602cap-4);
+    q = step_f64(u, q, 0x1.3b1ddc56fbae9p-4);
+    q = step_f64(u, q, 0x1.745cb3f6ac218p-4);
+    q = step_f64(u, q, 0x1.c71c741cabd1bp-4);
+    q = step_f64(u, q, 0x1.249249208c047p-3);
+    q = step_f64(u, q, 0x1.99999999a0756p-3);
+    return step_f64(u, q, 0x1.5555555555535p-2);
 }
 
 /* As above; u is exact where t >= 9/32. */
@@ -163,29 +163,29 @@ typedef struct {
 static RF_INLINE gelu_ratio_f64 gelu_ratio_of_f64(double t)
 {
     double u = t - GELU_CENTRE_f64;
-    double w = fma_f64(u, -0x1.1b07474b3eb45p-10, -0x1.ddd1c472ff0c2p-12);
-    w = fma_f64(u, w, 0x1.93e686f68a466p-9);
-    w = fma_f64(u, w, 0x1.1b5dd706d79e8p-9);
-    w = fma_f64(u, w, -0x1.75863bf404898p-8);
-    w = fma_f64(u, w, -0x1.efb2dd15c4f6ep-8);
-    w = fma_f64(u, w, 0x1.d1095de9b6ad7p-8);
-    w = fma_f64(u, w, 0x1.6d281ee5cf64cp-6);
-    w = fma_f64(u, w, 0x1.71c32fc30942bp-8);
-    w = fma_f64(u, w, -0x1.7d476a17e0cdcp-5);
-    w = fma_f64(u, w, -0x1.45436248eada3p-4);
-    w = fma_f64(u, w, -0x1.2572d8be4ac9fp-7);
-    w = fma_f64(u, w, 0x1.a88759b0c8ae6p-3);
-    w = fma_f64(u, w, 0x1.0bdeca00917e4p-1);
-    w = fma_f64(u, w, 0x1.a623de737928fp-1);
-    w = fma_f64(u, w, 0x1.ff4a24d0a0ba6p-1);
-    w = fma_f64(u, w, 0x1.fe572670fbc51p-1);
-    double w3 = fma_f64(u, w, 0x1.b1f8f4e3b6889p-1), w2 = fma_f64(u, w3, 0x1.402efa0c311bp-1),
+    double w = step_f64(u, -0x1.1b07474b3eb45p-10, -0x1.ddd1c472ff0c2p-12);
+    w = step_f64(u, w, 0x1.93e686f68a466p-9);
+    w = step_f64(u, w, 0x1.1b5dd706d79e8p-9);
+    w = step_f64(u, w, -0x1.75863bf404898p-8);
+    w = step_f64(u, w, -0x1.efb2dd15c4f6ep-8);
+    w = step_f64(u, w, 0x1.d1095de9b6ad7p-8);
+    w = step_f64(u, w, 0x1.6d281ee5cf64cp-6);
+    w = step_f64(u, w, 0x1.71c32fc30942bp-8);
+    w = step_f64(u, w, -0x1.7d476a17e0cdcp-5);
+    w = step_f64(u, w, -0x1.45436248eada3p-4);
+    w = step_f64(u, w, -0x1.2572d8be4ac9fp-7);
+    w = step_f64(u, w, 0x1.a88759b0c8ae6p-3);
+    w = step_f64(u, w, 0x1.0bdeca00917e4p-1);
+    w = step_f64(u, w, 0x1.a623de737928fp-1);
+    w = step_f64(u, w, 0x1.ff4a24d0a0ba6p-1);
+    w = step_f64(u, w, 0x1.fe572670fbc51p-1);
+    double w3 = step_f64(u, w, 0x1.b1f8f4e3b6889p-1), w2 = step_f64(u, w3, 0x1.402efa0c311bp-1),
            w1 = fma_f64(u, w2, 0x1.9e376d48ae2aep-2), w1_lo = fma_f64(u, w2, 0x1.9e376d48ae2aep-2 - w1);
     double v = fma_f64(u, w1, 0x1.d866267b1acdp-3),
            v_lo = fma_f64(u, w1_lo, fma_f64(u, w1, 0x1.d866267b1acdp-3 - v));
     double s = fma_f64(u, v, 0x1.dbd1566c15488p-4),
            s_lo = fma_f64(u, v_lo, fma_f64(u, v, 0x1.dbd1566c15488p-4 - s));
-    double ds = fma_f64(u, fma_f64(u, fma_f64(u, fma_f64(u, w, w3), w2), w1), v);
+    double ds = step_f64(u, step_f64(u, step_f64(u, step_f64(u, w, w3), w2), w1), v);
     return (gelu_ratio_f64){s, s_lo, fma_f64(t, ds, s)};
 }
 

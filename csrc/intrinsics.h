@@ -9,40 +9,51 @@
 
 enum { RF_STREAM_BYTES = 256 };
 
-/* A cache line past the cache, if told to: then `to` is aligned to it. Else memcpy would do, but makes GCC keep
- * in memory what was in registers. */
-static RF_INLINE void rf_put_line(void *to, const void *from, int stream)
-{
+/* One vector past the cache, if told to: then `to` is aligned. Else memcpy would do, but makes GCC keep in
+ * memory what was in a register. */
 #if defined(__AVX512F__)
-    const __m512i line = _mm512_loadu_si512((const __m512i *)from);
+enum { RF_VECTOR_BYTES = 64 };
+static RF_INLINE void rf_put(void *to, const void *from, int stream)
+{
+    const __m512i vector = _mm512_loadu_si512((const __m512i *)from);
     if (__builtin_expect(stream, 0))
-        _mm512_stream_si512((__m512i *)to, line);
+        _mm512_stream_si512((__m512i *)to, vector);
     else
-        _mm512_storeu_si512((__m512i *)to, line);
+        _mm512_storeu_si512((__m512i *)to, vector);
+}
 #elif defined(__AVX2__)
-    __m256i *half = to;
-    const __m256i a = _mm256_loadu_si256((const __m256i *)from), b = _mm256_loadu_si256((const __m256i *)from + 1);
+enum { RF_VECTOR_BYTES = 32 };
+static RF_INLINE void rf_put(void *to, const void *from, int stream)
+{
+    const __m256i vector = _mm256_loadu_si256((const __m256i *)from);
     if (__builtin_expect(stream, 0))
-        _mm256_stream_si256(half, a), _mm256_stream_si256(half + 1, b);
+        _mm256_stream_si256((__m256i *)to, vector);
     else
-        _mm256_storeu_si256(half, a), _mm256_storeu_si256(half + 1, b);
-#elif RF_STREAMS
-    __m128i *quarter = to, line[4];
-    for (int i = 0; i < 4; i++) line[i] = _mm_loadu_si128((const __m128i *)from + i);
+        _mm256_storeu_si256((__m256i *)to, vector);
+}
+#else
+enum { RF_VECTOR_BYTES = 16 };
+static RF_INLINE void rf_put(void *to, const void *from, int stream)
+{
+#if RF_STREAMS
+    const __m128i vector = _mm_loadu_si128((const __m128i *)from);
     if (__builtin_expect(stream, 0))
-        for (int i = 0; i < 4; i++) _mm_stream_si128(quarter + i, line[i]);
+        _mm_stream_si128((__m128i *)to, vector);
     else
-        for (int i = 0; i < 4; i++) _mm_storeu_si128(quarter + i, line[i]);
+        _mm_storeu_si128((__m128i *)to, vector);
 #else
     (void)stream;
-    memcpy(to, from, 64);
+    memcpy(to, from, RF_VECTOR_BYTES);
 #endif
 }
+#endif
 
 /* RF_STREAM_BYTES at once. */
 static RF_INLINE void rf_stream(void *to, const void *from)
 {
-    for (int i = 0; i < RF_STREAM_BYTES; i += 64) rf_put_line((char *)to + i, (const char *)from + i, 1);
+    RF_UNROLLED
+    for (int i = 0; i < RF_STREAM_BYTES; i += RF_VECTOR_BYTES)
+        rf_put((char *)to + i, (const char *)from + i, 1);
 }
 
 /* Orders streamed stores before whatever says that they are done. */
@@ -57,6 +68,7 @@ static RF_INLINE void rf_fence(void)
  * copy of 128 MiB takes a tenth less than with the first). */
 static RF_INLINE void rf_prefetch(const void *p)
 {
+    RF_UNROLLED
     for (int i = 0; i < RF_STREAM_BYTES; i += 64) __builtin_prefetch((const char *)p + i, 0, 2);
 }
 
@@ -66,6 +78,7 @@ static RF_INLINE void rf_prefetch(const void *p)
     static RF_INLINE uint64_t name##_f32(const float *a, const float *b)                                     \
     {                                                                                                        \
         uint64_t bits = 0;                                                                                   \
+        RF_UNROLLED                                                                                          \
         for (int i = 0; i < 64; i += 16)                                                                     \
             bits |= (uint64_t)_mm512_cmp_ps_mask(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), predicate)  \
                     << i;                                                                                    \
@@ -74,6 +87,7 @@ static RF_INLINE void rf_prefetch(const void *p)
     static RF_INLINE uint64_t name##_f64(const double *a, const double *b)                                   \
     {                                                                                                        \
         uint64_t bits = 0;                                                                                   \
+        RF_UNROLLED                                                                                          \
         for (int i = 0; i < 64; i += 8)                                                                      \
             bits |= (uint64_t)_mm512_cmp_pd_mask(_mm512_loadu_pd(a + i), _mm512_loadu_pd(b + i), predicate)  \
                     << i;                                                                                    \
@@ -87,6 +101,7 @@ RF_COMPARE_64(rf_not_at_least, _CMP_NGE_UQ)
     static RF_INLINE uint64_t name##_f32(const float *a, const float *b)                                     \
     {                                                                                                        \
         uint64_t bits = 0;                                                                                   \
+        RF_UNROLLED                                                                                          \
         for (int i = 0; i < 64; i += 8)                                                                      \
             bits |= (uint64_t)(unsigned)_mm256_movemask_ps(                                                  \
                         _mm256_cmp_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i), predicate))            \
@@ -96,6 +111,7 @@ RF_COMPARE_64(rf_not_at_least, _CMP_NGE_UQ)
     static RF_INLINE uint64_t name##_f64(const double *a, const double *b)                                   \
     {                                                                                                        \
         uint64_t bits = 0;                                                                                   \
+        RF_UNROLLED                                                                                          \
         for (int i = 0; i < 64; i += 4)                                                                      \
             bits |= (uint64_t)(unsigned)_mm256_movemask_pd(                                                  \
                         _mm256_cmp_pd(_mm256_loadu_pd(a + i), _mm256_loadu_pd(b + i), predicate))            \
@@ -110,6 +126,7 @@ RF_COMPARE_64(rf_not_at_least, _CMP_NGE_UQ)
     static RF_INLINE uint64_t name##_f32(const float *a, const float *b)                                     \
     {                                                                                                        \
         uint64_t bits = 0;                                                                                   \
+        RF_UNROLLED                                                                                          \
         for (int i = 0; i < 64; i += 4)                                                                      \
             bits |= (uint64_t)(unsigned)_mm_movemask_ps(                                                     \
                         _mm_cmp##predicate##_ps(_mm_loadu_ps(a + i), _mm_loadu_ps(b + i)))                   \
@@ -119,6 +136,7 @@ RF_COMPARE_64(rf_not_at_least, _CMP_NGE_UQ)
     static RF_INLINE uint64_t name##_f64(const double *a, const double *b)                                   \
     {                                                                                                        \
         uint64_t bits = 0;                                                                                   \
+        RF_UNROLLED                                                                                          \
         for (int i = 0; i < 64; i += 2)                                                                      \
             bits |= (uint64_t)(unsigned)_mm_movemask_pd(                                                     \
                         _mm_cmp##predicate##_pd(_mm_loadu_pd(a + i), _mm_loadu_pd(b + i)))                   \
@@ -152,12 +170,14 @@ RF_COMPARE_64(rf_not_at_least, !(a[i] >= b[i]))
 #if defined(__AVX512F__)
 static RF_INLINE void rf_choose_64_f32(float *to, uint64_t bits, const float *yes, const float *no)
 {
+    RF_UNROLLED
     for (int i = 0; i < 64; i += 16)
         _mm512_storeu_ps(to + i,
                          _mm512_mask_loadu_ps(_mm512_loadu_ps(no + i), (__mmask16)(bits >> i), yes + i));
 }
 static RF_INLINE void rf_choose_64_f64(double *to, uint64_t bits, const double *yes, const double *no)
 {
+    RF_UNROLLED
     for (int i = 0; i < 64; i += 8)
         _mm512_storeu_pd(to + i,
                          _mm512_mask_loadu_pd(_mm512_loadu_pd(no + i), (__mmask8)(bits >> i), yes + i));
@@ -166,6 +186,7 @@ static RF_INLINE void rf_choose_64_f64(double *to, uint64_t bits, const double *
 static RF_INLINE void rf_choose_64_f32(float *to, uint64_t bits, const float *yes, const float *no)
 {
     const __m256i each = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    RF_UNROLLED
     for (int i = 0; i < 64; i += 8) {
         __m256i set = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int)(bits >> i)), each), each);
         _mm256_storeu_ps(to + i, _mm256_blendv_ps(_mm256_loadu_ps(no + i), _mm256_loadu_ps(yes + i),
@@ -175,6 +196,7 @@ static RF_INLINE void rf_choose_64_f32(float *to, uint64_t bits, const float *ye
 static RF_INLINE void rf_choose_64_f64(double *to, uint64_t bits, const double *yes, const double *no)
 {
     const __m256i each = _mm256_setr_epi64x(1, 2, 4, 8);
+    RF_UNROLLED
     for (int i = 0; i < 64; i += 4) {
         __m256i set =
             _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x((int64_t)(bits >> i)), each), each);
@@ -186,6 +208,7 @@ static RF_INLINE void rf_choose_64_f64(double *to, uint64_t bits, const double *
 static RF_INLINE void rf_choose_64_f32(float *to, uint64_t bits, const float *yes, const float *no)
 {
     const __m128i each = _mm_setr_epi32(1, 2, 4, 8);
+    RF_UNROLLED
     for (int i = 0; i < 64; i += 4) {
         __m128 set =
             _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32((int)(bits >> i)), each), each));
@@ -196,6 +219,7 @@ static RF_INLINE void rf_choose_64_f32(float *to, uint64_t bits, const float *ye
 static RF_INLINE void rf_choose_64_f64(double *to, uint64_t bits, const double *yes, const double *no)
 {
     const __m128i each = _mm_setr_epi32(1, 1, 2, 2);
+    RF_UNROLLED
     for (int i = 0; i < 64; i += 2) {
         __m128d set =
             _mm_castsi128_pd(_mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32((int)(bits >> i)), each), each));

@@ -12,13 +12,20 @@
 #include <string.h>
 
 #define RF_INLINE inline __attribute__((always_inline))
+/* No element depends on another. With gcc this also vectorises where -Os asks for little code, and keeps
+ * short loops from being unrolled before they are vectorised. */
+#define RF_INDEPENDENT _Pragma("omp simd")
+/* A few lines or vectors of them that are to stay in registers. */
 #ifdef __clang__
-#define RF_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#define RF_UNROLLED _Pragma("unroll")
 #else
-#define RF_INDEPENDENT _Pragma("GCC ivdep")
+#define RF_UNROLLED _Pragma("GCC unroll 16")
 #endif
-/* A loop over one line, which would be unrolled before it is vectorised. */
-#define RF_VECTOR _Pragma("omp simd")
+#if defined(__clang__) || defined(__OPTIMIZE_SIZE__)
+#define RF_IN_REGISTERS RF_INDEPENDENT
+#else
+#define RF_IN_REGISTERS _Pragma("GCC ivdep") RF_UNROLLED
+#endif
 
 /* Clang does not define __FP_FAST_FMA. */
 #if defined(__FP_FAST_FMA) || defined(__FMA__) || defined(__ARM_FEATURE_FMA)
@@ -52,6 +59,13 @@ static RF_INLINE double fma_f64(double a, double b, double c)
     double sum = (low != 0) & (y == y) ? y : s;
     return (c == 0) & (a != 0) & (b != 0) ? p : sum; /* a product that underflows keeps its sign */
 #endif
+}
+
+/* a * b + c of a polynomial, whose next step makes the rounding of this one small: not worth Dekker's dozen
+ * and a half of operations. */
+static RF_INLINE double step_f64(double a, double b, double c)
+{
+    return RF_HAS_FMA ? fma_f64(a, b, c) : a * b + c;
 }
 
 #include "intrinsics.h"
@@ -136,10 +150,7 @@ static void stream_add(float *to, const float *a, const float *b, ptrdiff_t n)
     rf_fence();
 }
 
-#define LOOPS_OF(name, type)                                                                                 \
-    {                                                                                                        \
-        name##_loop_##type, name##_backward_loop_##type                                                      \
-    }
+#define LOOPS_OF(name, type) {name##_loop_##type, name##_backward_loop_##type}
 #define SYMBOL_(isa) rf_kernels_##isa
 #define SYMBOL(isa) SYMBOL_(isa)
 const rf_kernels SYMBOL(RF_ISA) = {

@@ -17,12 +17,12 @@ typedef enum { RF_CHEAP, RF_COSTLY } rf_cost;
 /* Elementwise: data, parameters, outputs; `steps` are bytes and may be anything.
  *
  * `ahead` is 0, or asks that the outputs go past the cache, and says how many bytes past the last data input
- * that is which is needed next; then data and outputs are contiguous, outputs aligned to a cache line and apart
- * from the inputs, and parameters constant. */
+ * that is which is needed next; then data and outputs are contiguous, outputs aligned to a cache line and
+ * apart from the inputs, and parameters constant. */
 typedef void rf_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead);
 
-/* Where inputs are read one after the other. Without prefetching streams take up to three times as long; with a
- * page, whose addresses end in the same bits as the stores', a plain copy took a third longer on Zen 4. */
+/* Where inputs are read one after the other. Without prefetching streams take up to three times as long; with
+ * a page, whose addresses end in the same bits as the stores', a plain copy took a third longer on Zen 4. */
 enum { RF_AHEAD = 3072 };
 
 /* From x; from (grad_output, x); from (grad_output, y). */

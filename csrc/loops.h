@@ -9,7 +9,7 @@
 enum {
     F(BLOCK) = 256,
     F(MAX_ARGS) = 5,
-    F(LINE) = 64 / sizeof(T),   /* elements of a cache line: whole vectors of every ISA */
+    F(VECTOR) = RF_VECTOR_BYTES / sizeof(T),
     F(LINES) = 256 / sizeof(T), /* elements that are fetched or streamed at once where that is many */
     F(AHEAD) = RF_AHEAD / sizeof(T),
 };
@@ -94,17 +94,7 @@ static RF_INLINE T F(first_input)(const TYPE(row) row, const TYPE(arrays) a, ptr
     return row.n_data > 1 ? a.g[i] : 0;
 }
 
-/* What the next lines need, towards the second level. */
-static RF_INLINE void F(fetch)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t i, ptrdiff_t lines,
-                               ptrdiff_t ahead)
-{
-    for (ptrdiff_t j = 0; j < lines * F(LINE); j += F(LINE)) {
-        __builtin_prefetch((const char *)(a.x + i + j) + ahead, 0, 2);
-        if (row.n_data > 1) __builtin_prefetch((const char *)(a.g + i + j) + RF_AHEAD, 0, 2);
-    }
-}
-
-/* Whole cache lines. A few operations: into memory at once, or past the cache, then from registers and several
+/* Whole vectors. A few operations: into memory at once, or past the cache, then from registers and several
  * lines at a time. */
 static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t n, int constant,
                                    ptrdiff_t ahead)
@@ -112,8 +102,9 @@ static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, pt
     T lines[F(LINES)] __attribute__((aligned(64))), lines_w[F(LINES)] __attribute__((aligned(64)));
     ptrdiff_t i = 0;
     for (; ahead && constant && i + F(LINES) <= n; i += F(LINES)) {
-        F(fetch)(row, a, i, F(LINES) / F(LINE), ahead);
-        RF_INDEPENDENT
+        rf_prefetch((const char *)(a.x + i) + ahead);
+        if (row.n_data > 1) rf_prefetch(a.g + i + F(AHEAD));
+        RF_IN_REGISTERS
         for (ptrdiff_t j = 0; j < F(LINES); j++) {
             const T g = F(first_input)(row, a, i + j), x = a.x[i + j];
             lines[j] = row.f(g, x, a.p0, a.q0);
@@ -123,28 +114,31 @@ static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, pt
         if (row.f_weight) rf_stream(a.w + i, lines_w);
     }
     RF_INDEPENDENT
-    for (; i < n; i++) {
-        const T g = F(first_input)(row, a, i), x = a.x[i];
-        a.y[i] = constant ? row.f(g, x, a.p0, a.q0) : row.f(g, x, a.p[i], row.n_params > 1 ? a.q[i] : 0);
-        if (row.f_weight) a.w[i] = row.f_weight(g, x);
+    for (ptrdiff_t k = i; k < n; k++) {
+        const T g = F(first_input)(row, a, k), x = a.x[k];
+        a.y[k] = constant ? row.f(g, x, a.p0, a.q0) : row.f(g, x, a.p[k], row.n_params > 1 ? a.q[k] : 0);
+        if (row.f_weight) a.w[k] = row.f_weight(g, x);
     }
 }
 
-/* Many operations: each line is in registers until it is stored, in whichever way, so that there is one copy of
- * the mathematics. */
+/* Many operations: each vector is in a register until it is stored, in whichever way, so that there is one
+ * copy of the mathematics. */
 static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t n, int constant,
                                     ptrdiff_t ahead)
 {
-    T line[F(LINE)] __attribute__((aligned(64)));
-    for (ptrdiff_t i = 0; i < n; i += F(LINE)) {
-        if (__builtin_expect(ahead != 0, 0)) F(fetch)(row, a, i, 1, ahead);
-        RF_VECTOR
-        for (ptrdiff_t j = 0; j < F(LINE); j++) {
+    T line[F(VECTOR)] __attribute__((aligned(64)));
+    for (ptrdiff_t i = 0; i < n; i += F(VECTOR)) {
+        if (__builtin_expect(ahead != 0, 0)) {
+            __builtin_prefetch((const char *)(a.x + i) + ahead, 0, 2);
+            if (row.n_data > 1) __builtin_prefetch(a.g + i + F(AHEAD), 0, 2);
+        }
+        RF_INDEPENDENT
+        for (ptrdiff_t j = 0; j < F(VECTOR); j++) {
             const T g = F(first_input)(row, a, i + j), x = a.x[i + j];
             line[j] = constant ? row.f(g, x, a.p0, a.q0)
                                : row.f(g, x, a.p[i + j], row.n_params > 1 ? a.q[i + j] : 0);
         }
-        rf_put_line(a.y + i, line, ahead != 0);
+        rf_put(a.y + i, line, ahead != 0);
     }
 }
 
@@ -160,7 +154,8 @@ static RF_INLINE void F(map_lines)(const TYPE(row) row, TYPE(arrays) a, ptrdiff_
 static RF_INLINE void F(map_any)(const TYPE(row) row, TYPE(arrays) a, ptrdiff_t n, int constant,
                                  ptrdiff_t ahead)
 {
-    if (row.cost == RF_COSTLY && row.n_params == 1 && constant && a.p0 == 1) { /* most alphas and betas: their products vanish */
+    if (row.cost == RF_COSTLY && row.n_params == 1 && constant &&
+        a.p0 == 1) { /* most alphas and betas: their products vanish */
         a.p0 = 1;
         F(map_lines)(row, a, n, 1, ahead);
     } else if (constant) {
@@ -183,12 +178,12 @@ static RF_INLINE void F(map)(rf_loop *self, const TYPE(row) row, char *const *ar
         F(gathered)(self, n_in, n_out, args, n, steps);
         return;
     }
-    T line[F(MAX_ARGS)][F(LINE)] __attribute__((aligned(64)));
+    T line[F(MAX_ARGS)][F(VECTOR)] __attribute__((aligned(64)));
     char *rest[F(MAX_ARGS)];
     char *const *at = args;
-    const ptrdiff_t whole = n & -(ptrdiff_t)F(LINE);
+    const ptrdiff_t whole = n & -(ptrdiff_t)F(VECTOR);
     const size_t left = (size_t)(n - whole) * sizeof(T);
-    for (ptrdiff_t m = whole;; m = F(LINE)) {
+    for (ptrdiff_t m = whole;; m = F(VECTOR)) {
         F(map_any)(row, F(arrays_of)(row, at), m, constant, at == rest ? 0 : ahead);
         if (left == 0 || at == rest) break;
         for (int a = 0; a < n_in + n_out; a++) {

@@ -73,12 +73,15 @@ static RF_INLINE U F(observe_rows)(int with_bias, int level, int n_rows, const r
                                    ptrdiff_t width, const T *z, ptrdiff_t stride, T *v, rf_ahead ahead)
 {
     U overflow = 0;
-    ptrdiff_t i = 0;
-    for (; ahead.bytes && i + F(LINES) <= width; i += F(LINES)) {
-        F(fetch_ahead)(n_rows, stride, i, (const char *)z + ahead.bytes, ahead.all);
-        overflow |= F(observe_columns)(with_bias, level, n_rows, at, i, i + F(LINES), width, z, stride, v);
+    for (ptrdiff_t i = 0, to; i < width; i = to) {
+        to = width;
+        if (ahead.bytes && i + F(LINES) <= width) {
+            to = i + F(LINES);
+            F(fetch_ahead)(n_rows, stride, i, (const char *)z + ahead.bytes, ahead.all);
+        }
+        overflow |= F(observe_columns)(with_bias, level, n_rows, at, i, to, width, z, stride, v);
     }
-    return overflow | F(observe_columns)(with_bias, level, n_rows, at, i, width, width, z, stride, v);
+    return overflow;
 }
 
 static void *F(moved)(void *numbers, ptrdiff_t n) { return numbers ? (T *)numbers + n : NULL; }
