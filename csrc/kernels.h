@@ -66,6 +66,12 @@ typedef struct {
      * SEE_MAX). Rows of z are `stride` elements apart, those of v `width`. */
     int (*see[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
                                  const void *z, ptrdiff_t stride, void *v, rf_ahead ahead);
+    /* The same and relu past the cache in one loop, at two levels; rows of y are `to_stride` elements apart.
+     * Asks for four rows at a time of whole `relu_lines` elements. */
+    int (*relu[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
+                                  const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride,
+                                  ptrdiff_t ahead);
+    ptrdiff_t relu_lines;
     void (*count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *v);
     void (*add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *y);
     /* meanwhile fetches a part of what is needed next, of one input or of two; NULL: nothing */

@@ -122,6 +122,57 @@ OBSERVE(add_bias_see_max, 1, RF_SEE_MAX)
 OBSERVE(add_bias_see_min, 1, RF_SEE_MIN)
 #undef OBSERVE
 
+/* relu(z + bias) past the cache, counted in the same loop: four rows of a few lines each, which never wait in
+ * memory. Loops one after the other, which suit every row of the table, leave memory idle while they count.
+ */
+static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at, ptrdiff_t first,
+                                ptrdiff_t rows, ptrdiff_t width, const void *from, ptrdiff_t stride, void *to,
+                                ptrdiff_t to_stride, ptrdiff_t ahead)
+{
+    const T *gates = F(moved)(at->gate, first);
+    const T *biases = with_bias ? F(moved)(at->bias, first) : gates;
+    COUNT *active = (COUNT *)at->active + first;
+    T *max = F(moved)(at->max, first);
+    const T *z = from;
+    T *y = to, lines[4][F(LINES)] __attribute__((aligned(64)));
+    U overflow = 0;
+    for (; rows > 0; rows -= 4, z += 4 * stride, y += 4 * to_stride)
+        for (ptrdiff_t i = 0; i < width; i += F(LINES)) {
+            F(fetch_ahead)(4, stride, i, (const char *)z + ahead, 1);
+            RF_IN_REGISTERS
+            for (ptrdiff_t j = 0; j < F(LINES); j++) {
+                const ptrdiff_t c = i + j;
+                const T bias = biases[c], gate = gates[c];
+                TYPE(seen) s = {.overflow = overflow, .active = active[c]};
+                if (level >= RF_SEE_MAX) s.max = max[c];
+                for (int row = 0; row < 4; row++) {
+                    const T x = z[row * stride + c];
+                    T v = x;
+                    F(see)(with_bias, level, &s, x, bias, gate, &v);
+                    lines[row][j] = F(relu)(v);
+                }
+                active[c] = s.active;
+                if (level >= RF_SEE_MAX) max[c] = s.max;
+                overflow = s.overflow;
+            }
+            RF_UNROLLED
+            for (int row = 0; row < 4; row++) rf_stream(y + row * to_stride + i, lines[row]);
+        }
+    return (overflow & F(SIGN_BIT)) != 0;
+}
+
+#define RECTIFY(name, with_bias, level)                                                                      \
+    static int F(name)(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,             \
+                       const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride, ptrdiff_t ahead)        \
+    {                                                                                                        \
+        return F(rectify)(with_bias, level, at, first, rows, width, z, stride, y, y_stride, ahead);          \
+    }
+RECTIFY(relu_see_active, 0, RF_SEE_ACTIVE)
+RECTIFY(relu_see_max, 0, RF_SEE_MAX)
+RECTIFY(add_bias_relu_see_active, 1, RF_SEE_ACTIVE)
+RECTIFY(add_bias_relu_see_max, 1, RF_SEE_MAX)
+#undef RECTIFY
+
 static void F(count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *from)
 {
     COUNT *count = counts;
@@ -376,6 +427,9 @@ static void F(fold_min)(double *to, void *from, const rf_fold *f) { F(fold_extre
 static const rf_unit_loops F(unit_loops) = {
     .see = {{NULL, F(see_active), F(see_max), F(see_min)},
             {F(add_bias), F(add_bias_see_active), F(add_bias_see_max), F(add_bias_see_min)}},
+    .relu = {{NULL, F(relu_see_active), F(relu_see_max)},
+             {NULL, F(add_bias_relu_see_active), F(add_bias_relu_see_max)}},
+    .relu_lines = F(LINES),
     .count_nonfinite = F(count_nonfinite),
     .add_sizes = F(add_sizes),
     .add_up = F(add_up),

@@ -326,9 +326,45 @@ static void finish(const worker *w, const region *r, const block *b, strips resu
     if (result.at == scratch(w, RESULT) && r->out.memory) deliver(w, r, b, result);
 }
 
+/* relu that streams and counts, but nothing else, in one loop. Whether the block is such. */
+static int relu_at_once(const worker *w, const region *r, const block *b)
+{
+    const pass *p = w->pass;
+    const rf_unit_loops *loops = p->loops;
+    if (p->activation != RF_relu || p->to_mask || w->at.sum || !r->out.memory ||
+        !loops->relu[p->bias != NULL][p->level] || !streams_at_once(p, r, b, 0) ||
+        !(b->band || r->contiguous))
+        return 0;
+    piece q = {0};
+    while (next_piece(&q, w, b))
+        if (q.rows % 4 || q.width % loops->relu_lines) return 0;
+    const ptrdiff_t width = (ptrdiff_t)p->width, ahead = b->band ? b->width * width : AHEAD_BYTES;
+    const char *z = strip_of(p, &r->source, b, 0);
+    char *y = strip_of(p, &r->out, b, 0);
+    q = (piece){0};
+    while (next_piece(&q, w, b)) {
+        const ptrdiff_t z_stride = b->band ? r->source.step / width : q.width;
+        const ptrdiff_t y_stride = b->band ? r->out.step / width : q.width;
+        const char *from = z + q.from * width;
+        int odd = loops->relu[p->bias != NULL][p->level](&w->at, q.position, q.rows, q.width, from, z_stride,
+                                                         y + q.from * width, y_stride, ahead);
+        if (!odd || !w->at.nonfinite) continue;
+        if (p->bias) { /* what was not finite is z + bias */
+            char *v = scratch(w, PRE_ACTIVATION);
+            loops->see[1][RF_SEE_NOTHING](&w->at, q.position, q.rows, q.width, from, z_stride, v,
+                                          (rf_ahead){0});
+            count_nonfinite(w, &q, v, q.width * width);
+        } else {
+            count_nonfinite(w, &q, from, z_stride * width);
+        }
+    }
+    return 1;
+}
+
 static void forward_block(const worker *w, const region *r, const block *b)
 {
     const pass *p = w->pass;
+    if (relu_at_once(w, r, b)) return;
     strips v = see(w, r, b);
     if (p->to_mask) write_mask(w, r, b, v);
     if (!r->out.memory && !w->at.sum) return;
