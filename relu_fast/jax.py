@@ -1,7 +1,8 @@
 """Activations for JAX: the same kernels, called by XLA on the CPU, without a compiler and without Python in between.
 
 >>> import jax, relu_fast as rf
->>> jax.jit(jax.grad(lambda x: rf.jax.mish(x).sum()))(x)
+>>> float(jax.jit(jax.grad(rf.jax.squared_relu))(3.0))
+6.0
 
 Names and defaults are those of ``rf.relu``, ``rf.leaky_relu``, ..., and so are the results on the CPU, bit for bit,
 gradients included. ``jit``, ``grad``, ``vmap``, ``jax.checkpoint`` and ``shard_map`` work. All this needs
