@@ -10,8 +10,7 @@ ON_ARRAYS = [bar for bar in bars() if not bar.is_training and bar.threads == 1]
 @pytest.mark.parametrize("side", ["ours", "theirs"])
 @pytest.mark.parametrize("bar", ON_ARRAYS, ids=lambda bar: f"{bar.section}: {bar.work} against {bar.against}")
 def test_bar(benchmark, arrays, as_function, bar, side):
-    if bar.peer == "torch":
-        pytest.importorskip("torch")
+    pytest.importorskip(bar.peer)
     peer = arrays.peer(bar.peer)
     peer.set_threads(1)
     benchmark.group = f"{bar.section}: {bar.work}, at most {bar.at_most} x {bar.against}"

@@ -36,7 +36,7 @@ extern "C" {
 
 /* What was compiled with this header fits a library with the same thousands and at least these ones: the
  * thousands grow when a function, a struct or a number changes or goes, the ones when something is added. */
-#define RF_ABI_VERSION 1000
+#define RF_ABI_VERSION 1001
 
 typedef enum { RF_OK = 0, RF_EINVAL, RF_EOVERLAP, RF_ENOTSUP, RF_ENOMEM } rf_status;
 
@@ -247,6 +247,25 @@ RF_API rf_status rf_threads_environment(void);
 /* Ends the threads and waits until they have left, for leak checkers and before dlclose(); the next large
  * array starts them again. */
 RF_API void rf_threads_shutdown(void);
+
+/* ---- handlers for XLA, which JAX runs on
+ *
+ * To be registered with XLA's foreign function interface for the platform "Host" (JAX: "cpu"), as handlers of
+ * the stage in which programs are executed; any name will do. The argument is an XLA_FFI_CallFrame and the
+ * result an XLA_FFI_Error, NULL on success. They declare version 0.1 of XLA's interface, which every runtime
+ * since takes, and need no header and no library of XLA. XLA calls them from threads of its own.
+ *
+ * Attribute "activation": the name, a string. All arrays have one dtype: F32, F64, F16 or BF16. Parameters
+ * are operands, in the order of the table, of one shape: rank 0, or the rank of x with, along each axis, the
+ * size of x or 1. So one value, one per unit, one per element; what takes more than "one array after the
+ * other of (outer, units, inner)" is refused. INVALID_ARGUMENT, with a message: anything else than that;
+ * RESOURCE_EXHAUSTED: RF_ENOMEM. */
+
+/* Operands x, parameters; result y of the shape of x. */
+RF_API void *rf_xla_forward(void *call_frame);
+/* Operands grad_output, x, parameters; result grad_input and, if asked for, the gradient of a learned
+ * parameter in the parameter's shape: sums are added up in float64 as in rf_units_backward. */
+RF_API void *rf_xla_backward(void *call_frame);
 
 #ifdef __cplusplus
 }

@@ -35,3 +35,5 @@ cdef extern from "relu_fast_python.h" nogil:
     rf_status rf_set_num_threads(int n)
     rf_status rf_threads_environment()
     void rf_threads_shutdown()
+    void *rf_xla_forward(void *call_frame)
+    void *rf_xla_backward(void *call_frame)

@@ -6,6 +6,7 @@
 ``rf.bounds``                  which units are dead for every input of a box, proven by interval arithmetic
 ``rf.revive``                  cures for dead units, and whether they took
 ``rf.nn``                      a small training layer in NumPy
+``rf.jax``                     the activations for JAX
 ``rf.isa``                     the instruction sets of this machine
 ``rf.get_include()``           what C, C++, Rust and Cython build with; ``rf.get_library_dir()``, ``rf.get_cmake_dir()``
 ``rf.set_num_threads(2)``      how many threads share large arrays; ``rf.get_num_threads()``
@@ -76,6 +77,7 @@ from .ufuncs import (
 
 if TYPE_CHECKING:
     from . import bounds, nn, revive
+    from . import jax as jax
     from .monitor import DeadUnitMonitor
 else:
     # Imported on first use: they take as long as all the rest.
@@ -87,6 +89,8 @@ else:
     }
 
     def __getattr__(name: str) -> Any:
+        if name == "jax":  # in no list: without JAX there is none
+            return import_module("relu_fast.jax")
         if name not in _LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         module = import_module(_LATER[name])

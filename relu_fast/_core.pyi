@@ -6,6 +6,7 @@ from numpy import dtype, ndarray, ufunc
 from .activations import Activation
 
 _C_API: object
+_XLA_HANDLERS: dict[str, object]
 
 class Function:
     def __init__(self, ufunc: ufunc, activation: Activation) -> None: ...

@@ -55,6 +55,8 @@ cdef extern from "kernels.h" nogil:
     rf_status rf_set_num_threads(int n)
     rf_status rf_threads_environment()
     void rf_threads_shutdown()
+    void *rf_xla_forward(void *call_frame)
+    void *rf_xla_backward(void *call_frame)
 
 
 cdef int units_forward(const rf_units_forward_args *args) noexcept nogil:
@@ -87,6 +89,12 @@ cdef extern from *:
     const void *rf_table_address "&rf_table"
 
 _C_API = PyCapsule_New(<void *>rf_table_address, RF_CAPSULE, NULL)
+
+# what jax.ffi.register_ffi_target takes: the address in a capsule without a name
+_XLA_HANDLERS = {
+    "forward": PyCapsule_New(<void *>&rf_xla_forward, NULL, NULL),
+    "backward": PyCapsule_New(<void *>&rf_xla_backward, NULL, NULL),
+}
 
 
 # ---- the table

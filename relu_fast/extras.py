@@ -9,6 +9,7 @@ __all__ = ["EXTRAS", "missing"]
 EXTRAS: dict[str, tuple[str, ...]] = {
     "lab": ("jinja2", "matplotlib", "rich", "tensorboard", "threadpoolctl"),
     "bench": ("mpmath", "pytest", "pytest_benchmark", "rich", "scipy", "threadpoolctl"),
+    "jax": ("jax",),
     "test": ("hypothesis", "ml_dtypes", "mpmath", "pytest", "pytest_benchmark", "xdist", "scipy"),
 }
 """The modules behind each extra of ``pip install 'relu_fast[...]'``."""

@@ -91,7 +91,7 @@ def prelu(x: Any, weight: Any, *, unit_axis: int | None = None, **kwargs: Any) -
     ValueError
         If `weight` does not have one entry per unit along `unit_axis`.
     """
-    return _prelu(kwargs, x, weight if unit_axis is None else _along(weight, x, unit_axis))
+    return _prelu(kwargs, x, weight if unit_axis is None else along(weight, x, unit_axis))
 
 
 def prelu_backward(
@@ -101,13 +101,14 @@ def prelu_backward(
 
     The gradient of a weight that was broadcast is the sum of grad_weight over what it was broadcast along.
     """
-    weight = weight if unit_axis is None else _along(weight, x, unit_axis)
+    weight = weight if unit_axis is None else along(weight, x, unit_axis)
     return _prelu_backward(kwargs, grad_output, x, weight)
 
 
-def _along(weight: Any, x: Any, unit_axis: int) -> Any:
+def along(weight: Any, x: Any, unit_axis: int) -> Any:
     """Weight of one entry per unit, shaped so that it broadcasts along `unit_axis` of x."""
-    unit_axis, shape, w = operator.index(unit_axis), np.shape(x), np.asarray(weight)
+    unit_axis, shape = operator.index(unit_axis), np.shape(x)
+    w = weight if hasattr(weight, "reshape") else np.asarray(weight)  # of JAX, perhaps
     if not -len(shape) <= unit_axis < len(shape):
         raise ValueError(f"unit_axis={unit_axis} is out of range for x of shape {shape}")
     if w.ndim == 0:

@@ -100,7 +100,7 @@ def test_an_extension_calls_the_copy_that_python_works_with(build, suffix):
 def test_an_extension_of_another_abi_is_refused_with_both_versions(build, abi):
     message = (
         f"this module was built for relu_fast {re.escape(rf.__version__)} (ABI {abi}), "
-        f"which relu_fast {re.escape(rf.__version__)} (ABI 1000) does not fit"
+        f"which relu_fast {re.escape(rf.__version__)} (ABI 1001) does not fit"
     )
     with pytest.raises(ImportError, match=message.replace("(", r"\(").replace(")", r"\)")):
         build(define=[f"-DPRETEND={abi}"])

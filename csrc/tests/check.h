@@ -63,5 +63,6 @@ void test_environment(void);
 void test_units(void);
 void test_statuses(void);
 void test_threads(void);
+void test_xla(void);
 
 #endif

@@ -49,6 +49,7 @@ int main(int argc, char **argv)
     test_units();
     test_statuses();
     test_threads();
+    test_xla();
     printf("%lu passed, %lu failed\n", passed, failed);
     return failed != 0;
 }

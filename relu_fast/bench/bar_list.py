@@ -9,6 +9,7 @@ from typing import Any
 import relu_fast as rf
 
 from .bars import Bar, Bench, Sides
+from .compiled_peers import Jax
 from .timing import Call
 from .training import against_numpy, against_torch
 from .works import BACKWARD, COUNT, COUNTED, FORWARD, FROM_Y, Work, ours, records, works
@@ -25,6 +26,7 @@ _DOUBLE, _CALLS, _THREADS = (
     "the cost of a call, 1Ki",
     "two threads against one, 32Mi",
 )
+_JAX = "JAX, rf.jax against jax.nn under jit, 1Mi"
 _COUNTS, _TRAINING = "NumPy and fused passes", "training steps"
 
 MEANS = {_FORWARD: 0.5, _THREADS: 1 / 1.6}
@@ -52,6 +54,9 @@ OVER_TORCH = {
 }
 """Forward, float32, 32Ki. The others count in the geometric mean."""
 
+OVER_JAX = {"relu": 1.2, "elu": 1.0, "selu": 1.0, "mish": 1.0}
+"""Forward and backward, float32, 1Mi. XLA fuses what it compiles with its neighbours, and allocates all outputs."""
+
 
 def bars(*, isa: str | None = None) -> tuple[Bar, ...]:
     """List all bars, for the activations that there are; those of PyTorch with AVX2 where that is the active ISA."""
@@ -62,6 +67,7 @@ def bars(*, isa: str | None = None) -> tuple[Bar, ...]:
         *(bar for work in rows if work.task == FORWARD for bar in _of_forward(work, is_avx2)),
         *(bar for work in rows if work.task != FORWARD for bar in _of_backward(work, rows)),
         *(_torch_bar(_DOUBLE, work, 1.0, "float64") for work in rows),
+        *(_jax_bar(work) for work in rows if work.task != FROM_Y and work.activation in OVER_JAX),
         *_of_statements(),
         *(_limit_bar(work) for work in rows if work.task != FROM_Y),
         *(_threads_bar(work) for work in rows if work.task != FROM_Y),
@@ -81,6 +87,19 @@ def _torch_bar(section: str, work: Work, at_most: float | None, dtype: str, elem
         activation=work.activation,
         dtype=dtype,
         peer="torch",
+    )
+
+
+def _jax_bar(work: Work) -> Bar:
+    return Bar(
+        section=_JAX,
+        work=f"{work.activation} {work.task}",
+        against="JAX",
+        at_most=OVER_JAX[work.activation],
+        elements=Mi,
+        sides=partial(_against_jax, work),
+        activation=work.activation,
+        peer="jax",
     )
 
 
@@ -260,6 +279,14 @@ def _against_torch(work: Work, dtype: str, elements: int, bench: Bench) -> Sides
     theirs = bench.peer("torch").call(work, data, 1)
     assert theirs is not None
     return {"ours": ours(work, data), "theirs": theirs}
+
+
+def _against_jax(work: Work, bench: Bench) -> Sides:
+    data, peer = bench.store.get("float32", Mi), bench.peer("jax")
+    theirs = peer.call(work, data, 1)
+    assert theirs is not None
+    assert isinstance(peer, Jax)
+    return {"ours": peer.ours(work, data, 1), "theirs": theirs}
 
 
 def _from_x_against_from_y(work: Work, from_y: Work, bench: Bench) -> Sides:

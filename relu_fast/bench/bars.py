@@ -12,7 +12,7 @@ import relu_fast as rf
 from .data import Store
 from .limit import Limits
 from .peer import Peer
-from .peers import find_peers
+from .peers import PEERS, find_peers
 from .table import use_threads
 from .timing import Call, Ratio, Samples, clock_of, interleaved
 
@@ -47,7 +47,7 @@ class Bench:
             self._peers[name] = found[0] if found else None
         peer = self._peers[name]
         if peer is None:
-            raise ImportError("PyTorch is not installed" if name == "torch" else f"{name} is not installed")
+            raise ImportError(f"{PEERS[name].title} is not installed")
         return peer
 
     @property

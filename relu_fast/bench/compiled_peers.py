@@ -30,8 +30,19 @@ class Jax(Peer):
 
     def call(self, work: Work, data: Data, threads: int) -> Call | None:
         function = self._function(work)
-        if function is None:
-            return None
+        return None if function is None else self.compiled(function, work, data, threads)
+
+    def ours(self, work: Work, data: Data, threads: int) -> Call:
+        """Return the same call of our function, forward or backward."""
+        forward = getattr(import_module("relu_fast.jax"), work.activation)
+
+        def backward(g: Any, x: Any) -> Any:
+            return self._jax.vjp(forward, x)[1](g)[0]
+
+        return self.compiled({FORWARD: forward, BACKWARD: backward}[work.task], work, data, threads)
+
+    def compiled(self, function: Callable[..., Any], work: Work, data: Data, threads: int) -> Call:
+        """Return the call of a function, compiled for one thread or for all."""
         with self.measuring():
             # Eigen's pool has as many threads as there are cores, or is not used.
             options = {"xla_cpu_multi_thread_eigen": threads > 1}

@@ -21,7 +21,8 @@
     X(activation_by_name) X(info) X(gate) X(ceiling) \
     X(forward) X(backward) X(units_forward) X(units_backward) \
     X(isa_available) X(isa_active) X(isa_use) X(isa_environment) X(isa_known) \
-    X(get_num_threads) X(set_num_threads) X(threads_environment) X(threads_shutdown)
+    X(get_num_threads) X(set_num_threads) X(threads_environment) X(threads_shutdown) \
+    X(xla_forward) X(xla_backward)
 /* clang-format on */
 
 /* Versions come first, whatever they are. forward: `rf_status (*forward)(rf_activation, ...)` */
@@ -94,6 +95,8 @@ static inline int rf_import(void)
 #define rf_set_num_threads (rf_imported->set_num_threads)
 #define rf_threads_environment (rf_imported->threads_environment)
 #define rf_threads_shutdown (rf_imported->threads_shutdown)
+#define rf_xla_forward (rf_imported->xla_forward)
+#define rf_xla_backward (rf_imported->xla_backward)
 
 #endif
 #endif
