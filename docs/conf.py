@@ -16,15 +16,15 @@ release = version = relu_fast.__version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
     "sphinx_copybutton",
-    "activation_reference",
-    "c_header",
+    "directives",
     "mathml",
+    "numpy_docstrings",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "benchmark_results.md"]  # what relu-fast bench --markdown writes, see benchmarks.md
 if find_spec("relu_fast.jax") is None or find_spec("jax") is None:
-    exclude_patterns.append("api/jax.rst")
+    exclude_patterns.append("api/jax.rst")  # where JAX is not installed
+    suppress_warnings = ["toc.excluded"]
 
 html_theme = "furo"
 html_title = f"relu_fast {release}"
@@ -44,14 +44,11 @@ default_role = "py:obj"
 autodoc_typehints = "none"  # the docstrings tell types in words
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
-napoleon_google_docstring = False
-napoleon_use_ivar = True
-napoleon_use_rtype = False
 
 nitpicky = True
+nitpick_ignore = [("py:class", "Network")]  # a protocol that relu_fast.revive describes in words
 nitpick_ignore_regex = [
+    ("py:class", r"(collections|numpy)\..*"),
     ("py:obj", r".*"),
-    ("py:class", r"(?!relu_fast\.).*"),  # words for types: "array_like of float64 (units,)"
-    ("py:exc", r"(?!relu_fast\.).*"),
     ("c:identifier", r"u?int\d+_t|size_t|ptrdiff_t"),
 ]

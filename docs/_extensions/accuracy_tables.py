@@ -12,7 +12,9 @@ def largest_errors(markdown, dtype):
     found = re.search(rf"<!-- table {dtype}: .*?-->(.*?)<!-- end -->", markdown, re.DOTALL)
     if not found:
         raise ValueError(f"docs/accuracy.md has no table {dtype!r}")
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in found[1].splitlines() if "|" in line]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in found[1].splitlines() if "|" in line
+    ]
     head, _, *rows = rows
     errors = {}
     for row in rows:

@@ -1,60 +1,48 @@
-"""``.. activation-reference::`` writes a section for each row of the table; ``.. activation-table::`` one line.
+"""The reference of the activations as reStructuredText: a section for each row of the table.
 
 Formulas, parameters, gates, masks and values at special points come from the table and from the kernels, errors
 from docs/accuracy.md, derivatives and names elsewhere from `activation_facts`.
 """
-
-from pathlib import Path
 
 import numpy as np
 from accuracy_tables import DTYPES, largest_errors
 from activation_facts import FACTS
 from curves import curves
 from formulas import latex
-from sphinx.util.docutils import SphinxDirective
 
 import relu_fast as rf
 
+__all__ = ["sections", "table"]
+
 DEFAULT_WEIGHT = 0.25  # PyTorch's initial value, for what has no default
-ULPS = Path(__file__).parents[1] / "accuracy.md"
+LEGEND = '<p><span class="value">f</span> <span class="slope">f′</span></p>'
+SMOOTH = ("gelu", "gelu_tanh", "silu", "swish", "mish", "softplus", "softsign", "sigmoid", "tanh")
 MASKS = {None: "no", "gated": "yes", "slope": "yes, with one slope for all units"}
 
 
-class ActivationTable(SphinxDirective):
-    """All activations, one line each."""
-
-    def run(self):
-        """Return the table."""
-        self.env.note_dependency(str(ULPS))
-        errors = largest_errors(ULPS.read_text(encoding="utf-8"), "float32")
-        rows = [["name", "formula", "gate", "ceiling", "from y", "from a mask", "max ULP, float32"]]
-        for row in rf.ACTIVATIONS.values():
-            rows.append(
-                [
-                    f":func:`~relu_fast.{row.name}`",
-                    f"``{row.formula}``",
-                    _number(row.gate_for()),
-                    _number(row.ceiling_for()),
-                    "yes" if row.from_y else "",
-                    "yes" if row.mask else "",
-                    f"{float(errors[row.name, 'forward']):.2f}",
-                ]
-            )
-        return self.parse_text_to_nodes(_list_table(rows))
+def table(markdown):
+    """Return all activations, one line each; `markdown` is docs/accuracy.md."""
+    errors = largest_errors(markdown, "float32")
+    rows = [["name", "formula", "gate", "ceiling", "from y", "from a mask", "max ULP, float32"]]
+    for row in rf.ACTIVATIONS.values():
+        rows.append(
+            [
+                f":func:`{row.name} <relu_fast.{row.name}>`",
+                f"``{row.formula}``",
+                _number(row.gate_for()),
+                _number(row.ceiling_for()),
+                "yes" if row.from_y else "",
+                "yes" if row.mask else "",
+                f"{float(errors[row.name, 'forward']):.2f}",
+            ]
+        )
+    return _list_table(rows)
 
 
-class ActivationReference(SphinxDirective):
-    """All activations, a section each."""
-
-    def run(self):
-        """Return the sections."""
-        for file in Path(__file__).parent.glob("*.py"):
-            self.env.note_dependency(str(file))
-        self.env.note_dependency(str(ULPS))
-        markdown = ULPS.read_text(encoding="utf-8")
-        errors = {dtype: largest_errors(markdown, dtype) for dtype in DTYPES}
-        text = "\n".join(_section(row, errors) for row in rf.ACTIVATIONS.values())
-        return self.parse_text_to_nodes(text, allow_section_headings=True)
+def sections(markdown):
+    """Return all activations, a section each."""
+    errors = {dtype: largest_errors(markdown, dtype) for dtype in DTYPES}
+    return "\n".join(_section(row, errors) for row in rf.ACTIVATIONS.values())
 
 
 def _section(row, errors):
@@ -69,7 +57,7 @@ def _section(row, errors):
         f"In the table: ``{row.formula}``",
         "",
         *_indented(".. raw:: html", f'<div class="curves">{_drawn(row)}{LEGEND}</div>'),
-        *_properties(row, facts),
+        _list_table(_properties(row), header_column=True, header_row=False),
         "",
         "At special points (float64):",
         "",
@@ -89,9 +77,6 @@ def _section(row, errors):
     return "\n".join(blocks)
 
 
-LEGEND = '<p><span class="value">f</span> <span class="slope">f′</span></p>'
-
-
 def _functions(row, facts):
     """Describe the public functions; their docstrings, where they have parameters."""
     if row.params:
@@ -99,13 +84,14 @@ def _functions(row, facts):
             *(f".. autofunction:: relu_fast.{row.name}", ""),
             *(f".. autofunction:: relu_fast.{row.name}_backward", ""),
         ]
+    keywords = "out=None, *, where=True, **kwargs"
     source = f" ({facts.source})." if facts.source else "."
     return [
-        ".. py:function:: relu_fast.%s(x, /, out=None, *, where=True, **kwargs)" % row.name,
+        f".. py:function:: relu_fast.{row.name}(x, /, {keywords})",
         "",
         f"   A NumPy ufunc{source}",
         "",
-        ".. py:function:: relu_fast.%s_backward(grad_output, x, /, out=None, *, where=True, **kwargs)" % row.name,
+        f".. py:function:: relu_fast.{row.name}_backward(grad_output, x, /, {keywords})",
         "",
         "   A NumPy ufunc: grad_output times the derivative at x, elementwise.",
         "",
@@ -117,15 +103,16 @@ def _with_names(facts):
     return r", \quad ".join(parts)
 
 
-def _properties(row, facts):
-    params = ", ".join(
-        f"``{name}`` = {'to be given' if value is None else format(value, '.6g')}" for name, value in row.params.items()
-    )
-    yield f":parameters: {params or 'none'}"
-    yield f":gate: {_number(row.gate_for()) or 'none'}"
-    yield f":ceiling: {_number(row.ceiling_for()) or 'none'}"
-    yield f":backward pass from y: {'yes' if row.from_y else 'no'}"
-    yield f":backward pass from a mask: {MASKS[row.mask]}"
+def _properties(row):
+    defaults = [
+        f"{name} {_number(value) or f'to be given; here {DEFAULT_WEIGHT}'}"
+        for name, value in row.params.items()
+    ]
+    yield ["parameters", ", ".join(defaults) or "none"]
+    yield ["gate", _number(row.gate_for()) or "none"]
+    yield ["ceiling", _number(row.ceiling_for()) or "none"]
+    yield ["backward pass from y", "yes" if row.from_y else "no"]
+    yield ["backward pass from a mask", MASKS[row.mask]]
 
 
 def _params(row):
@@ -149,7 +136,15 @@ def _knees(row):
 
 def _special_points(row):
     points = sorted({*_knees(row), -1.0, 1.0} - {0.0})
-    points = [-np.inf, *[p for p in points if p < 0], -0.0, 0.0, *[p for p in points if p > 0], np.inf, np.nan]
+    points = [
+        -np.inf,
+        *[p for p in points if p < 0],
+        -0.0,
+        0.0,
+        *[p for p in points if p > 0],
+        np.inf,
+        np.nan,
+    ]
     values, slopes = _evaluate(row, points)
     yield ["x", *map(_number, points)]
     yield [":math:`f(x)`", *map(_number, values)]
@@ -181,9 +176,6 @@ def _drawn(row):
     )
 
 
-SMOOTH = ("gelu", "gelu_tanh", "silu", "swish", "mish", "softplus", "softsign", "sigmoid", "tanh")
-
-
 def _number(value):
     if value is None:
         return ""
@@ -196,14 +188,13 @@ def _indented(directive, text):
 
 
 def _list_table(rows, *, header_row=True, header_column=False):
-    lines = [".. list-table::", f"   :header-rows: {int(header_row)}", f"   :stub-columns: {int(header_column)}", ""]
+    lines = [
+        ".. list-table::",
+        "   :align: left",
+        f"   :header-rows: {int(header_row)}",
+        f"   :stub-columns: {int(header_column)}",
+        "",
+    ]
     for row in rows:
         lines += [f"   {'*' if i == 0 else ' '} - {cell}".rstrip() for i, cell in enumerate(row)]
     return "\n".join([*lines, ""])
-
-
-def setup(app):
-    """Add the directives."""
-    app.add_directive("activation-table", ActivationTable)
-    app.add_directive("activation-reference", ActivationReference)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

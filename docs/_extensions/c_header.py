@@ -1,4 +1,4 @@
-"""``.. c-header:: PATH`` turns a header, its declarations and its comments, into a reference.
+"""A C header, its declarations and its comments, as reStructuredText.
 
 It reads the way relu_fast.h is written. A comment belongs to the declarations right below it, up to an empty line;
 one at the end of a line, to what stands in that line. ``/* ---- words`` begins a section, the lines below it are
@@ -6,9 +6,6 @@ its introduction. What is not understood is an error, never left out.
 """
 
 import re
-from pathlib import Path
-
-from sphinx.util.docutils import SphinxDirective
 
 __all__ = ["reference"]
 
@@ -22,22 +19,8 @@ PARTS = re.compile(
 )
 
 
-class CHeader(SphinxDirective):
-    """The reference of a header."""
-
-    required_arguments = 1
-
-    def run(self):
-        """Return the sections."""
-        path = Path(self.env.srcdir, self.arguments[0])
-        self.env.note_dependency(str(path))
-        self.env.note_dependency(__file__)
-        text = reference(path.read_text(encoding="utf-8"))
-        return self.parse_text_to_nodes(text, allow_section_headings=True)
-
-
 def reference(header):
-    """Return reStructuredText for the text of a header."""
+    """Return reStructuredText for the text of a header: ``c:function`` directives and so on, in sections."""
     words = _Words(header)
     written, comment, functions = [], "", []
 
@@ -119,9 +102,9 @@ def _enumerators(inside):
 
 
 def _members(inside):
-    """What one declaration declares, and the comment at the end of its line."""
+    """Each declaration as a list, one for each name, and the comment at the end of its line."""
     for declaration, comment in re.findall(r"([^;]+);[ ]*(?:/\*(.*?)\*/)?", inside, re.DOTALL):
-        declared = re.fullmatch(r"((?:const )?\w+) (.*)", declaration.strip())
+        declared = re.fullmatch(r"((?:const )?\w+) ([\w*\[\], ]+)", declaration.strip())
         if declared is None:
             raise ValueError(f"the member is not understood: {declaration!r}")
         yield [f"{declared[1]} {name}" for name in declared[2].split(", ")], comment
@@ -162,13 +145,16 @@ class _Words:
         self._roles |= dict.fromkeys(macros, "c:macro")
         listed = re.findall(r"enum \{(.*?)\}", code, re.DOTALL)
         enumerators = re.findall(r"\bRF_\w+", " ".join(listed))
-        self._roles |= dict.fromkeys((name for name in enumerators if name not in self._roles), "c:enumerator")
+        self._roles |= dict.fromkeys(
+            (name for name in enumerators if name not in self._roles), "c:enumerator"
+        )
 
     def linked(self, comment):
         """Escape a comment, and link the names in it."""
         comment = re.sub(r"\n(?=RF_E[A-Z]+:)", "\n\n", comment)  # a paragraph for each status
-        pieces = re.split(r"(`[^`]*`|\b[rR][fF]_\w+\*?(?:\.\w+)?)", comment)
-        return "".join(self._piece(piece) for piece in pieces)
+        pieces = re.split(r"(`[^`]*`|\b[rR][fF]_\w+(?:\.\w+)?)", comment)
+        written = "".join(self._piece(piece) for piece in pieces)
+        return re.sub(r"(?<=`)(?=[(*])", r"\\ ", written)  # markup ends at a space
 
     def _piece(self, piece):
         if piece.startswith("`"):
@@ -180,9 +166,3 @@ class _Words:
         if re.fullmatch(r"[rR][fF]_.*", piece):
             return f"``{piece}``"
         return re.sub(r"([*|\\])|(?<=\w)(_)(?=\W|$)", r"\\\1\2", piece)
-
-
-def setup(app):
-    """Add the directive."""
-    app.add_directive("c-header", CHeader)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

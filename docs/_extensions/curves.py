@@ -20,7 +20,11 @@ def curves(name, value, slope, knees):
 
     style = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 9, "font.family": "sans-serif"}
     reach = max([6.0, *(abs(knee) * 1.4 for knee in knees)])
-    x = np.unique(np.concatenate([np.linspace(-reach, reach, 241), *([np.nextafter(k, -9), k, np.nextafter(k, 9)] for k in knees)]))
+    x = np.unique(
+        np.concatenate(
+            [np.linspace(-reach, reach, 241), *([np.nextafter(k, -9), k, np.nextafter(k, 9)] for k in knees)]
+        )
+    )
     value_colour, slope_colour, axes_colour = COLOURS
     with mpl.rc_context(style):
         figure, axes = pyplot.subplots(figsize=(4.6, 2.6))
@@ -54,7 +58,8 @@ def _of_the_page(svg, name):
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(id="|href="#|url\(#)', rf"\1{name}-", svg)
-    svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', f'role="img" aria-label="{name} and its derivative"', svg, count=1)
+    label = f'role="img" aria-label="{name} and its derivative"'
+    svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', label, svg, count=1)
     for stand_in, colour in COLOURS.items():
         svg = svg.replace(stand_in, colour)
     return re.sub(r"\s*\n\s*", " ", svg)

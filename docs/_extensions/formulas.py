@@ -31,7 +31,8 @@ def _constant(node):
 def _name(node):
     if node.id in LETTERS:
         return f"\\{node.id}", ATOM
-    return (node.id if len(node.id) == 1 else r"\text{%s}" % node.id.replace("_", r"\_")), ATOM
+    escaped = node.id.replace("_", r"\_")
+    return (node.id if len(node.id) == 1 else rf"\text{{{escaped}}}"), ATOM
 
 
 def _binary(node):
