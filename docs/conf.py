@@ -21,7 +21,10 @@ extensions = [
     "mathml",
     "numpy_docstrings",
 ]
-exclude_patterns = ["_build", "benchmark_results.md"]  # what relu-fast bench --markdown writes, see benchmarks.md
+exclude_patterns = [
+    "_build",
+    "benchmark_results.md",
+]  # what relu-fast bench --markdown writes, see benchmarks.md
 if find_spec("relu_fast.jax") is None or find_spec("jax") is None:
     exclude_patterns.append("api/jax.rst")  # where JAX is not installed
     suppress_warnings = ["toc.excluded"]

@@ -38,7 +38,7 @@ def reference(header):
             comment = _unwrapped(text)
             title, _, introduction = comment.partition("\n")
             if title.startswith("---- "):
-                title = title.removeprefix("---- ").capitalize()
+                title = title[5].upper() + title[6:]
                 written += [title, "-" * len(title), "", words.linked(introduction.strip()), ""]
                 comment = ""
             elif not written:  # what the file opens with: a title, then paragraphs on one word each

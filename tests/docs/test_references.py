@@ -161,7 +161,8 @@ def test_the_c_reference_has_every_function_type_and_number_of_the_header(header
 
 def test_the_c_reference_tells_what_comments_tell():
     header = (
-        '/* lib: a title\n *\n * Threads. Any. */\n#define RF_VERSION "1"\n\n/* ---- numbers\n *\n * Of `n`. */\n\n'
+        '/* lib: a title\n *\n * Threads. Any. */\n#define RF_VERSION "1"\n\n'
+        "/* ---- numbers of XLA\n *\n * Of `n`. */\n\n"
         "typedef struct {\n    double *max, *min; /* of v */\n    int n;\n} rf_counts;\n\n"
         "/* Adds a * b; see rf_counts. */\nRF_API int rf_add(int a,\n                  int b);\n"
         "RF_API int rf_sum(int a);\n"
@@ -169,7 +170,7 @@ def test_the_c_reference_tells_what_comments_tell():
     )
     reference = c_header.reference(header)
     assert "**Threads.** Any." in reference
-    assert "Numbers\n-------\n\nOf ``n``." in reference
+    assert "Numbers of XLA\n--------------\n\nOf ``n``." in reference
     both = ".. c:member:: double *max\n                 double *min\n\n      of v"
     assert both in reference
     functions = [".. c:function:: int rf_add(int a, int b)", "int rf_sum(int a)", "int rf_bare(void)"]
