@@ -1,8 +1,10 @@
 """What programs in other languages need to build with the C library that the package carries: where it lies.
 
-``rf.get_include()``      folder of ``relu_fast.h``, and of ``relu_fast_python.h`` for extension modules
-``rf.get_library_dir()``  folder of ``librelu_fast.a`` and of the shared library
-``rf.get_cmake_dir()``    folder of ``relu_fast-config.cmake``
+======================== =======================================================================
+``rf.get_include()``     folder of ``relu_fast.h``, and of ``relu_fast_python.h`` for extension modules
+``rf.get_library_dir()`` folder of ``librelu_fast.a`` and of the shared library
+``rf.get_cmake_dir()``   folder of ``relu_fast-config.cmake``
+======================== =======================================================================
 
 ``relu-fast-config`` prints the same for a shell.
 """

@@ -10,7 +10,7 @@ set -euo pipefail
 examples=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-all=(pkg-config cmake meson cython ctypes makefile rust)
+all=(pkg-config cmake meson cython extension ctypes makefile rust)
 
 wheel=
 if [ "${1-}" = --wheel ]; then
@@ -74,6 +74,15 @@ try_cython() {
     needs_package
     python3 -c 'import Cython, setuptools' 2>/dev/null || skip "needs Cython and setuptools"
     cp "$examples"/cython/* .
+    python3 setup.py --quiet build_ext --inplace
+    expect 'unit 1 is dead' python3 check.py
+}
+
+try_extension() {
+    needs "${CC:-cc}" python3
+    needs_package
+    python3 -c 'import setuptools' 2>/dev/null || skip "needs setuptools"
+    cp "$examples"/extension/* .
     python3 setup.py --quiet build_ext --inplace
     expect 'unit 1 is dead' python3 check.py
 }

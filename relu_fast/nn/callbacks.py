@@ -65,8 +65,9 @@ class Callback:
 class LearningRate(Callback):
     """Sets the optimizer's learning rate by a schedule.
 
-    >>> schedule = nn.schedules.CosineDecay(learning_rate=0.1, length=20)  # doctest: +SKIP
-    >>> model.fit(x, y, epochs=20, callbacks=[nn.LearningRate(schedule)])  # doctest: +SKIP
+    >>> from relu_fast import nn
+    >>> schedule = nn.schedules.CosineDecay(learning_rate=0.1, length=20)
+    >>> callback = nn.LearningRate(schedule)  # for model.fit(x, y, epochs=20, callbacks=[callback])
 
     The optimizer keeps the last one when training ends; a second `fit` starts the schedule anew.
 

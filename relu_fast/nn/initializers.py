@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 Initializer: TypeAlias = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
+"""(shape, generator) -> initial values."""
 
 # Standard deviation of a standard normal variable cut off at -2 and 2 (Keras' and JAX's constant).
 TRUNCATED_STDDEV = 0.87962566103423978
@@ -245,6 +246,7 @@ INITIALIZERS: dict[str, Callable[[], Initializer]] = {
         zeros,
     )
 }
+"""Name -> the function that makes the initializer, with its defaults."""
 
 
 def draws_bias(initializer: Initializer) -> bool:

@@ -261,11 +261,15 @@ def _softmax_with_gradient(z: np.ndarray, t: np.ndarray) -> tuple[float, np.ndar
 
 
 mean_squared_error = Loss("mean_squared_error", _squared, _squared_with_gradient)
+"""``mean((y - target)^2)``."""
 binary_crossentropy = Loss("binary_crossentropy", _crossentropy, _crossentropy_with_gradient, labels=True)
+"""Of probabilities y, the outputs of a sigmoid, with targets in [0, 1]."""
 binary_crossentropy_from_logits = Loss(
     "binary_crossentropy_from_logits", _logits, _logits_with_gradient, labels=True
 )
+"""The same of logits: of what would go into the sigmoid."""
 softmax_crossentropy = ClassLoss("softmax_crossentropy", _softmax, _softmax_with_gradient, labels=True)
+"""Of the softmax of logits, with classes or their probabilities as targets."""
 
 LOSSES: dict[str, Loss] = {
     loss.name: loss
@@ -276,6 +280,7 @@ LOSSES: dict[str, Loss] = {
         softmax_crossentropy,
     )
 }
+"""Name -> loss."""
 
 
 def get(loss: str | Loss) -> Loss:

@@ -15,6 +15,7 @@ from .arrays import as_number, at_least
 __all__ = ["Constant", "CosineDecay", "ExponentialDecay", "Schedule", "StepDecay", "WarmUp"]
 
 Schedule: TypeAlias = Callable[[int], float]
+"""t -> learning rate, for t = 0, 1, ..."""
 
 
 class _Checked:

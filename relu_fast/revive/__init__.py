@@ -1,11 +1,13 @@
 """Cures for dead units, each verified by what happens after.
 
-``redo``             new incoming weights, outgoing weights zero: the function stays what it was where the units
-                     are dead (ReDo, Sokar et al. 2023)
-``lift_bias``        a bias just high enough for a stated firing rate on given data
-``swap_activation``  another activation, such as leaky_relu for relu
-``follow_up``        some steps later: which revived units fire, and get a gradient
-``ReDo``             the first and the last of these as a callback of ``fit``
+=================== ==================================================================================
+``redo``            new incoming weights, outgoing weights zero: the function stays what it was where
+                    the units are dead (ReDo, Sokar et al. 2023)
+``lift_bias``       a bias just high enough for a stated firing rate on given data
+``swap_activation`` another activation, such as leaky_relu for relu
+``follow_up``       some steps later: which revived units fire, and get a gradient
+``ReDo``            the first and the last of these as a callback of ``fit``
+=================== ==================================================================================
 
 ::
 
