@@ -54,6 +54,10 @@ class BuildWithLibrary(build_ext):
 
     def build_extensions(self):
         check_compiler(self.compiler.compiler_so[0])
+        # Python's own folders: nothing needs them to run, and they would be part of every module
+        self.compiler.linker_so = [
+            w for w in self.compiler.linker_so if not w.startswith(("-L", "-Wl,-rpath"))
+        ]
         package = Path(self.build_lib, "relu_fast")
         for file in LIBRARY:
             (package / file).parent.mkdir(parents=True, exist_ok=True)
@@ -82,9 +86,8 @@ class BuildWithLibrary(build_ext):
         # D: no times and owners, so that two builds give the same bytes
         self.spawn([self.compiler.archiver[0], "rcs" if MACOS else "rcsD", str(archive), *objects])
         name = Path(SHARED).name
-        # Python's linker, but for a library instead of a module, which needs nothing of Python's own folders
+        # Python's linker, but for a library instead of a module
         linker = ["-dynamiclib" if word == "-bundle" else word for word in self.compiler.linker_so]
-        linker = [word for word in linker if not word.startswith(("-L", "-Wl,-rpath"))]
         named = [f"-Wl,-install_name,@rpath/{name}"] if MACOS else [f"-Wl,-soname,{name}", "-Wl,-s"]
         self.spawn([*linker, *named, "-o", str(package / SHARED), *objects, "-lpthread", "-lm"])
 
