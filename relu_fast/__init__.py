@@ -16,6 +16,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from numpy import __version__ as _numpy_version
+
+if int(_numpy_version.partition(".")[0]) < 2:  # what NumPy itself says of it takes a page
+    raise ImportError(f"relu_fast needs NumPy 2.0 or newer; this Python has NumPy {_numpy_version}")
 if find_spec("relu_fast._core") is None:
     raise ImportError(
         f"{__path__[0]} holds the sources of relu_fast, without its compiled modules: import it from another "
