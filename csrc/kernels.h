@@ -11,6 +11,12 @@ enum {
     RF_N_ACTIVATIONS
 };
 
+/* Sizes from which work is cut up, shared and streamed are divided by this: the fuzzer gets there with small
+ * arrays. */
+#ifndef RF_SHRINK
+#define RF_SHRINK 1
+#endif
+
 /* Elementwise: data, parameters, outputs; `steps` are bytes and may be anything. */
 typedef void rf_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps);
 

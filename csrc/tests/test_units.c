@@ -723,6 +723,11 @@ void test_units(void)
             for (size_t s = 0; s < LENGTH_OF(small_shapes); s++)
                 halves_are_the_float_pass(isa, row, s % 2 ? RF_FLOAT16 : RF_BFLOAT16, small_shapes[s],
                                           (size_t)row + s);
+    one_weight_has_one_gradient();
+}
+
+void test_large_units(void)
+{
     /* jobs do not depend on the row: cheap ones, one with a weight and one with a mask */
     const rf_activation rows[] = {rf_activation_by_name("prelu"), rf_activation_by_name("leaky_relu")};
     for (size_t s = 0; s < LENGTH_OF(large_shapes); s++)
@@ -732,5 +737,4 @@ void test_units(void)
             fma_instruction_sets_add_up_alike(rows[0], dtype, large_shapes[s]);
             threads_add_up_alike(rows[0], dtype, large_shapes[s]);
         }
-    one_weight_has_one_gradient();
 }
