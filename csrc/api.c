@@ -19,7 +19,7 @@
 #define N_GRADIENTS_PARAM 1
 #define N_GRADIENTS_PARAMS 1
 #define N_GRADIENTS_WEIGHT 2
-#define RF_ROW(row, KIND, param, param2, gate, ceiling, mask_kind, text)                                     \
+#define RF_ROW(row, KIND, cost, param, param2, gate, ceiling, mask_kind, text)                               \
     [RF_##row] = {.name = #row,                                                                              \
                   .formula = text,                                                                           \
                   .n_params = N_PARAMS_##KIND,                                                               \
@@ -32,7 +32,7 @@ static const rf_activation_info infos[] = {
 #include "activations.h"
 };
 
-#define RF_ROW(name, KIND, param, param2, gate, ceiling, mask, formula)                                      \
+#define RF_ROW(name, KIND, cost, param, param2, gate, ceiling, mask, formula)                                \
     static double gate_of_##name(const double *p) { return (void)p, gate; }                                  \
     static double ceiling_of_##name(const double *p) { return (void)p, ceiling; }
 #define RF_FROM_Y(name, KIND)
@@ -191,9 +191,9 @@ static rf_status run(rf_activation activation, rf_direction direction, rf_dtype 
     args[n_args] = out;
     const ptrdiff_t *steps = steps_of[size][n_data - 1][n_params];
     if (n <= FEW && dtype < RF_N_COMPUTED) {
-        rf_loop *loop = rf_active_kernels()->rows[activation][dtype].loop[direction];
+        rf_loop *loop = rf_active_kernels()->loops[activation][dtype][direction];
         rf_fp_state saved = rf_fp_enter();
-        loop(args, (ptrdiff_t)n, steps);
+        loop(args, (ptrdiff_t)n, steps, 0);
         rf_fp_leave(saved);
     } else {
         rf_run(activation, direction, dtype, args, (ptrdiff_t)n, steps);

@@ -116,7 +116,7 @@ static void half_loop(const rf_half *half, rf_loop *loop, int n_in, int n_out, c
         ptrdiff_t m = n - start < most ? n - start : most;
         for (int a = 0; a < n_in; a++)
             get_halves(half, scratch[a], args[a] + start * steps[a], steps[a], unit[a] ? m : 1);
-        loop(block, m, unit);
+        loop(block, m, unit, 0);
         for (int a = n_in; a < n_in + n_out; a++)
             put_halves(half, args[a] + start * steps[a], steps[a], scratch[a], m, stream);
     }

@@ -9,21 +9,41 @@
 
 enum { RF_STREAM_BYTES = 256 };
 
-/* 256 bytes at once, `to` aligned to 64 bytes. */
-static RF_INLINE void rf_stream(void *to, const void *from)
+/* A cache line past the cache, if told to: then `to` is aligned to it. Else memcpy would do, but makes GCC
+ * keep in memory what was in registers. */
+static RF_INLINE void rf_put_line(void *to, const void *from, int stream)
 {
 #if defined(__AVX512F__)
-    for (int i = 0; i < 4; i++)
-        _mm512_stream_si512((__m512i *)to + i, _mm512_loadu_si512((const __m512i *)from + i));
+    const __m512i line = _mm512_loadu_si512((const __m512i *)from);
+    if (__builtin_expect(stream, 0))
+        _mm512_stream_si512((__m512i *)to, line);
+    else
+        _mm512_storeu_si512((__m512i *)to, line);
 #elif defined(__AVX2__)
-    for (int i = 0; i < 8; i++)
-        _mm256_stream_si256((__m256i *)to + i, _mm256_loadu_si256((const __m256i *)from + i));
+    __m256i *half = to;
+    const __m256i a = _mm256_loadu_si256((const __m256i *)from),
+                  b = _mm256_loadu_si256((const __m256i *)from + 1);
+    if (__builtin_expect(stream, 0))
+        _mm256_stream_si256(half, a), _mm256_stream_si256(half + 1, b);
+    else
+        _mm256_storeu_si256(half, a), _mm256_storeu_si256(half + 1, b);
 #elif RF_STREAMS
-    for (int i = 0; i < 16; i++)
-        _mm_stream_si128((__m128i *)to + i, _mm_loadu_si128((const __m128i *)from + i));
+    __m128i *quarter = to, line[4];
+    for (int i = 0; i < 4; i++) line[i] = _mm_loadu_si128((const __m128i *)from + i);
+    if (__builtin_expect(stream, 0))
+        for (int i = 0; i < 4; i++) _mm_stream_si128(quarter + i, line[i]);
+    else
+        for (int i = 0; i < 4; i++) _mm_storeu_si128(quarter + i, line[i]);
 #else
-    memcpy(to, from, RF_STREAM_BYTES);
+    (void)stream;
+    memcpy(to, from, 64);
 #endif
+}
+
+/* RF_STREAM_BYTES at once. */
+static RF_INLINE void rf_stream(void *to, const void *from)
+{
+    for (int i = 0; i < RF_STREAM_BYTES; i += 64) rf_put_line((char *)to + i, (const char *)from + i, 1);
 }
 
 /* Orders streamed stores before whatever says that they are done. */

@@ -17,6 +17,8 @@
 #else
 #define RF_INDEPENDENT _Pragma("GCC ivdep")
 #endif
+/* A loop over one line, which would be unrolled before it is vectorised. */
+#define RF_VECTOR _Pragma("omp simd")
 
 /* Clang does not define __FP_FAST_FMA. */
 #if defined(__FP_FAST_FMA) || defined(__FMA__) || defined(__ARM_FEATURE_FMA)
@@ -109,47 +111,41 @@ static void stream_out(void *to, const void *from, ptrdiff_t bytes, const void *
 }
 
 static float first(float g, float x, float p, float q) { return (void)g, (void)p, (void)q, x; }
-static void copy_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps)
+static void copy_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead)
 {
-    map_f32(copy_loop, first, 1, 0, args, n, steps);
+    map_f32(copy_loop, (row_f32){first, NULL, 1, 0, RF_CHEAP}, args, n, steps, ahead);
 }
 static void stream_copy(float *to, const float *from, ptrdiff_t n)
 {
     char *args[] = {(char *)from, (char *)to};
     const ptrdiff_t steps[] = {sizeof *from, sizeof *to};
-    map_streaming_f32(copy_loop, first, 1, 0, args, n, steps, RF_AHEAD);
+    copy_loop(args, n, steps, RF_AHEAD);
     rf_fence();
 }
 
 static float sum(float g, float x, float p, float q) { return (void)p, (void)q, g + x; }
-static void add_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps)
+static void add_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead)
 {
-    map_f32(add_loop, sum, 2, 0, args, n, steps);
+    map_f32(add_loop, (row_f32){sum, NULL, 2, 0, RF_CHEAP}, args, n, steps, ahead);
 }
 static void stream_add(float *to, const float *a, const float *b, ptrdiff_t n)
 {
     char *args[] = {(char *)a, (char *)b, (char *)to};
     const ptrdiff_t steps[] = {sizeof *a, sizeof *b, sizeof *to};
-    map_streaming_f32(add_loop, sum, 2, 0, args, n, steps, RF_AHEAD);
+    add_loop(args, n, steps, RF_AHEAD);
     rf_fence();
 }
 
-#define LOOPS_OF(name, type)                                                                                 \
-    {                                                                                                        \
-        {name##_loop_##type, name##_backward_loop_##type},                                                   \
-        {name##_stream_##type, name##_backward_stream_##type},                                               \
-    }
+#define LOOPS_OF(name, type) {name##_loop_##type, name##_backward_loop_##type}
 #define SYMBOL_(isa) rf_kernels_##isa
 #define SYMBOL(isa) SYMBOL_(isa)
 const rf_kernels SYMBOL(RF_ISA) = {
-    .rows =
+    .loops =
         {
 #define RF_ROW(name, ...) [RF_##name] = {LOOPS_OF(name, f32), LOOPS_OF(name, f64)},
 #define RF_FROM_Y(name, KIND)                                                                                \
-    [RF_##name][RF_FLOAT32].loop[RF_BACKWARD_Y] = name##_backward_y_loop_f32,                                \
-    [RF_##name][RF_FLOAT32].stream[RF_BACKWARD_Y] = name##_backward_y_stream_f32,                            \
-    [RF_##name][RF_FLOAT64].loop[RF_BACKWARD_Y] = name##_backward_y_loop_f64,                                \
-    [RF_##name][RF_FLOAT64].stream[RF_BACKWARD_Y] = name##_backward_y_stream_f64,
+    [RF_##name][RF_FLOAT32][RF_BACKWARD_Y] = name##_backward_y_loop_f32,                                     \
+    [RF_##name][RF_FLOAT64][RF_BACKWARD_Y] = name##_backward_y_loop_f64,
 #include "activations.h"
         },
     .halves = {{widen_float16, narrow_float16}, {widen_bfloat16, narrow_bfloat16}},

@@ -17,13 +17,18 @@ enum {
 #define RF_SHRINK 1
 #endif
 
-/* Elementwise: data, parameters, outputs; `steps` are bytes and may be anything. */
-typedef void rf_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps);
+/* Of a row: bound by memory wherever it is, or by arithmetic while data are in cache. */
+typedef enum { RF_CHEAP, RF_COSTLY } rf_cost;
 
-/* What the last data input is needed next is `ahead` bytes past it. */
-typedef void rf_stream_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead);
-/* Where they are read one after the other. Without prefetching streams take up to three times as long; with a
- * page, whose addresses end in the same bits as the stores', a plain copy took a third longer on Zen 4. */
+/* Elementwise: data, parameters, outputs; `steps` are bytes and may be anything.
+ *
+ * `ahead` is 0, or asks that the outputs go past the cache, and says how many bytes past the last data input
+ * that is which is needed next; then data and outputs are contiguous, outputs aligned to a cache line and
+ * apart from the inputs, and parameters constant. */
+typedef void rf_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead);
+
+/* Where inputs are read one after the other. Without prefetching streams take up to three times as long; with
+ * a page, whose addresses end in the same bits as the stores', a plain copy took a third longer on Zen 4. */
 enum { RF_AHEAD = 3072 };
 
 /* From x; from (grad_output, x); from (grad_output, y). */
@@ -31,12 +36,6 @@ typedef enum { RF_FORWARD, RF_BACKWARD, RF_BACKWARD_Y, RF_N_DIRECTIONS } rf_dire
 
 /* The types that kernels compute in. */
 #define RF_N_COMPUTED 2
-
-typedef struct {
-    rf_loop *loop[RF_N_DIRECTIONS]; /* NULL: the row has no such direction */
-    rf_stream_loop
-        *stream[RF_N_DIRECTIONS]; /* past the cache: see loops.h for what it asks of its arguments */
-} rf_row_kernels;
 
 /* Conversions of a half-precision type. */
 typedef struct {
@@ -92,7 +91,8 @@ typedef struct {
 } rf_unit_loops;
 
 typedef struct {
-    rf_row_kernels rows[RF_N_ACTIVATIONS][RF_N_COMPUTED];
+    /* NULL: the row has no such direction */
+    rf_loop *loops[RF_N_ACTIVATIONS][RF_N_COMPUTED][RF_N_DIRECTIONS];
     rf_half halves[RF_N_DTYPES - RF_N_COMPUTED];
     /* float's loop over arrays of halves; with `stream` contiguous outputs go past the cache */
     void (*half_loop)(const rf_half *half, rf_loop *loop, int n_in, int n_out, char *const *args, ptrdiff_t n,

@@ -9,27 +9,27 @@
 enum {
     F(BLOCK) = 256,
     F(MAX_ARGS) = 5,
-    F(LINES) = 256 / sizeof(T), /* elements that are streamed at once: four cache lines */
+    F(LINE) = 64 / sizeof(T),   /* elements of a cache line: whole vectors of every ISA */
+    F(LINES) = 256 / sizeof(T), /* elements that are fetched or streamed at once where that is many */
     F(AHEAD) = RF_AHEAD / sizeof(T),
 };
 
-static RF_INLINE int F(contiguous)(const ptrdiff_t *steps, int from, int to)
+static RF_INLINE int F(every_step)(ptrdiff_t step, const ptrdiff_t *steps, int from, int to)
 {
     int yes = 1;
-    for (int i = from; i < to; i++) yes &= steps[i] == sizeof(T);
-    return yes;
-}
-
-static RF_INLINE int F(constant)(const ptrdiff_t *steps, int from, int to)
-{
-    int yes = 1;
-    for (int i = from; i < to; i++) yes &= steps[i] == 0;
+    for (int i = from; i < to; i++) yes &= steps[i] == step;
     return yes;
 }
 
 static void F(copy_strided)(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++) memcpy(to + i * to_step, from + i * from_step, sizeof(T));
+}
+
+/* ufunc.reduce and ufunc.accumulate: each result is the first input of the next step. */
+static RF_INLINE int F(feeds_itself)(int n_in, char *const *args, ptrdiff_t n, const ptrdiff_t *steps)
+{
+    return n_in == 2 && n > 1 && steps[2] == steps[0] && args[2] == args[0] + steps[0];
 }
 
 /* noinline: one copy serves every row */
@@ -39,144 +39,167 @@ static __attribute__((noinline)) void F(gathered)(rf_loop *loop, int n_in, int n
     T scratch[F(MAX_ARGS)][F(BLOCK)];
     char *block[F(MAX_ARGS)];
     ptrdiff_t unit[F(MAX_ARGS)];
-    int n_args = n_in + n_out;
+    const int n_args = n_in + n_out;
+    const ptrdiff_t most = F(feeds_itself)(n_in, args, n, steps) ? 1 : F(BLOCK);
     for (int a = 0; a < n_args; a++) unit[a] = sizeof(T);
-    for (ptrdiff_t start = 0; start < n; start += F(BLOCK)) {
-        ptrdiff_t m = n - start < F(BLOCK) ? n - start : F(BLOCK);
+    for (ptrdiff_t start = 0; start < n; start += most) {
+        ptrdiff_t m = n - start < most ? n - start : most;
         for (int a = 0; a < n_args; a++) {
             char *here = args[a] + start * steps[a];
             int direct = steps[a] == sizeof(T);
             block[a] = direct ? here : (char *)scratch[a];
             if (!direct && a < n_in) F(copy_strided)(block[a], sizeof(T), here, steps[a], m);
         }
-        loop(block, m, unit);
+        loop(block, m, unit, 0);
         for (int a = n_in; a < n_args; a++)
             if (steps[a] != sizeof(T))
                 F(copy_strided)(args[a] + start * steps[a], steps[a], block[a], sizeof(T), m);
     }
 }
 
-/* ufunc.reduce and ufunc.accumulate: each result is the first input of the next step. */
-static RF_INLINE int F(feeds_itself)(char *const *args, const ptrdiff_t *steps)
+/* y = f(g, x, p, q), and beside it w = f_weight(g, x), the gradient of a learned parameter, unless that is
+ * NULL. With one data input there is no g; parameters that f does not have are not read. */
+typedef struct {
+    T (*f)(T, T, T, T);
+    T (*f_weight)(T, T);
+    int n_data, n_params;
+    rf_cost cost;
+} TYPE(row);
+
+/* The arrays of a call; p0 and q0 are the parameters where they are constant. */
+typedef struct {
+    const T *g, *x, *p, *q;
+    T *y, *w;
+    T p0, q0;
+} TYPE(arrays);
+
+static RF_INLINE TYPE(arrays) F(arrays_of)(const TYPE(row) row, char *const *args)
 {
-    return steps[2] == steps[0] && args[2] == args[0] + steps[0];
+    const int n_in = row.n_data + row.n_params;
+    TYPE(arrays) a = {
+        .g = (const T *)args[0],
+        .x = (const T *)args[row.n_data - 1],
+        .p = (const T *)args[row.n_data],
+        .q = (const T *)args[row.n_data + (row.n_params > 1)],
+        .y = (T *)args[n_in],
+        .w = (T *)args[n_in + (row.f_weight != NULL)],
+    };
+    if (row.n_params) a.p0 = *a.p;
+    if (row.n_params > 1) a.q0 = *a.q;
+    return a;
 }
 
-/* y = f(g, x, p, q); with one data input there is no g, and parameters that f does not have are not read. */
-static RF_INLINE void F(map)(rf_loop *self, T (*f)(T, T, T, T), int n_data, int n_params, char *const *args,
-                             ptrdiff_t n, const ptrdiff_t *steps)
+static RF_INLINE T F(first_input)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t i)
 {
-    const int n_in = n_data + n_params;
-    const T *g = (const T *)args[0], *x = (const T *)args[n_data - 1];
-    const T *p = (const T *)args[n_data], *q = (const T *)args[n_data + (n_params > 1)];
-    T *y = (T *)args[n_in];
-    const int data_contiguous = F(contiguous)(steps, 0, n_data) & F(contiguous)(steps, n_in, n_in + 1);
-    if (n_in == 2 && F(feeds_itself)(args, steps)) {
-        for (ptrdiff_t i = 0; i < n; i++) {
-            const T a = *(const T *)(args[0] + i * steps[0]), b = *(const T *)(args[1] + i * steps[1]);
-            *(T *)(args[2] + i * steps[2]) = n_data > 1 ? f(a, b, 0, 0) : f(0, a, b, 0);
-            __asm__ volatile("" ::: "memory"); /* one after the other: not worth a vector loop that gathers */
-        }
-    } else if (data_contiguous && F(constant)(steps, n_data, n_in)) {
-        const T p0 = n_params ? *p : 0, q0 = n_params > 1 ? *q : 0;
-        if (n_params == 1 && p0 == 1) { /* what most alphas and betas are: their products vanish */
-            RF_INDEPENDENT
-            for (ptrdiff_t i = 0; i < n; i++) y[i] = f(n_data > 1 ? g[i] : 0, x[i], 1, 0);
-            return;
-        }
-        RF_INDEPENDENT
-        for (ptrdiff_t i = 0; i < n; i++) y[i] = f(n_data > 1 ? g[i] : 0, x[i], p0, q0);
-    } else if (n_params && data_contiguous && F(contiguous)(steps, n_data, n_in)) {
-        RF_INDEPENDENT
-        for (ptrdiff_t i = 0; i < n; i++)
-            y[i] = f(n_data > 1 ? g[i] : 0, x[i], p[i], n_params > 1 ? q[i] : 0);
-    } else {
-        F(gathered)(self, n_in, 1, args, n, steps);
+    return row.n_data > 1 ? a.g[i] : 0;
+}
+
+/* What the next lines need, towards the second level. */
+static RF_INLINE void F(fetch)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t i, ptrdiff_t lines,
+                               ptrdiff_t ahead)
+{
+    for (ptrdiff_t j = 0; j < lines * F(LINE); j += F(LINE)) {
+        __builtin_prefetch((const char *)(a.x + i + j) + ahead, 0, 2);
+        if (row.n_data > 1) __builtin_prefetch((const char *)(a.g + i + j) + RF_AHEAD, 0, 2);
     }
 }
 
-/* Whole lines of it past the cache; how many elements were done. */
-static RF_INLINE ptrdiff_t F(stream_lines)(T (*f)(T, T, T, T), int n_data, const T *g, const T *x, T p, T q,
-                                           T *y, ptrdiff_t n, ptrdiff_t ahead)
+/* Whole cache lines. A few operations: into memory at once, or past the cache, then from registers and
+ * several lines at a time. */
+static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t n, int constant,
+                                   ptrdiff_t ahead)
 {
-    T line[F(LINES)] __attribute__((aligned(64)));
+    T lines[F(LINES)] __attribute__((aligned(64))), lines_w[F(LINES)] __attribute__((aligned(64)));
     ptrdiff_t i = 0;
-    for (; i + F(LINES) <= n; i += F(LINES)) {
-        rf_prefetch((const char *)(x + i) + ahead);
-        if (n_data > 1) rf_prefetch(g + i + F(AHEAD));
-        RF_INDEPENDENT
-        for (ptrdiff_t j = 0; j < F(LINES); j++) line[j] = f(n_data > 1 ? g[i + j] : 0, x[i + j], p, q);
-        rf_stream(y + i, line);
-    }
-    return i;
-}
-
-/* The same past the cache, for contiguous data, constant parameters and an output aligned to a cache line
- * that no input overlaps. The results of a few lines wait in `line`, which stays in L1 or registers: small
- * enough that loads of the next lines overlap with the stores of these. */
-static RF_INLINE void F(map_streaming)(rf_loop *loop, T (*f)(T, T, T, T), int n_data, int n_params,
-                                       char *const *args, ptrdiff_t n, const ptrdiff_t *steps,
-                                       ptrdiff_t ahead)
-{
-    const int n_in = n_data + n_params;
-    const T *g = (const T *)args[0], *x = (const T *)args[n_data - 1];
-    const T p = n_params ? *(const T *)args[n_data] : 0, q = n_params > 1 ? *(const T *)args[n_data + 1] : 0;
-    T *y = (T *)args[n_in];
-    const ptrdiff_t done = n_params == 1 && p == 1 ? F(stream_lines)(f, n_data, g, x, 1, 0, y, n, ahead)
-                                                   : F(stream_lines)(f, n_data, g, x, p, q, y, n, ahead);
-    char *rest[F(MAX_ARGS)];
-    for (int a = 0; a <= n_in; a++) rest[a] = args[a] + done * steps[a];
-    loop(rest, n - done, steps);
-}
-
-/* The backward pass of a learned parameter: grad_input and, elementwise, the parameter's gradient. */
-static RF_INLINE void F(map_weight)(rf_loop *self, T (*f)(T, T, T, T), T (*f_weight)(T, T), char *const *args,
-                                    ptrdiff_t n, const ptrdiff_t *steps)
-{
-    const T *g = (const T *)args[0], *x = (const T *)args[1], *w = (const T *)args[2];
-    T *gx = (T *)args[3], *gw = (T *)args[4];
-    const int data_contiguous = F(contiguous)(steps, 0, 2) & F(contiguous)(steps, 3, 5);
-    if (data_contiguous && F(constant)(steps, 2, 3)) {
-        const T w0 = *w;
-        RF_INDEPENDENT
-        for (ptrdiff_t i = 0; i < n; i++) {
-            T gi = g[i], xi = x[i];
-            gx[i] = f(gi, xi, w0, 0);
-            gw[i] = f_weight(gi, xi);
-        }
-    } else if (data_contiguous && F(contiguous)(steps, 2, 3)) {
-        RF_INDEPENDENT
-        for (ptrdiff_t i = 0; i < n; i++) {
-            T gi = g[i], xi = x[i], wi = w[i];
-            gx[i] = f(gi, xi, wi, 0);
-            gw[i] = f_weight(gi, xi);
-        }
-    } else {
-        F(gathered)(self, 3, 2, args, n, steps);
-    }
-}
-
-static RF_INLINE void F(map_weight_streaming)(rf_loop *loop, T (*f)(T, T, T, T), T (*f_weight)(T, T),
-                                              char *const *args, ptrdiff_t n, const ptrdiff_t *steps,
-                                              ptrdiff_t ahead)
-{
-    const T *g = (const T *)args[0], *x = (const T *)args[1], w0 = *(const T *)args[2];
-    T *gx = (T *)args[3], *gw = (T *)args[4];
-    T line[F(LINES)] __attribute__((aligned(64))), line_w[F(LINES)] __attribute__((aligned(64)));
-    ptrdiff_t i = 0;
-    for (; i + F(LINES) <= n; i += F(LINES)) {
-        rf_prefetch((const char *)(x + i) + ahead);
-        rf_prefetch(g + i + F(AHEAD));
+    for (; ahead && constant && i + F(LINES) <= n; i += F(LINES)) {
+        F(fetch)(row, a, i, F(LINES) / F(LINE), ahead);
         RF_INDEPENDENT
         for (ptrdiff_t j = 0; j < F(LINES); j++) {
-            T gj = g[i + j], xj = x[i + j];
-            line[j] = f(gj, xj, w0, 0);
-            line_w[j] = f_weight(gj, xj);
+            const T g = F(first_input)(row, a, i + j), x = a.x[i + j];
+            lines[j] = row.f(g, x, a.p0, a.q0);
+            if (row.f_weight) lines_w[j] = row.f_weight(g, x);
         }
-        rf_stream(gx + i, line);
-        rf_stream(gw + i, line_w);
+        rf_stream(a.y + i, lines);
+        if (row.f_weight) rf_stream(a.w + i, lines_w);
     }
+    RF_INDEPENDENT
+    for (; i < n; i++) {
+        const T g = F(first_input)(row, a, i), x = a.x[i];
+        a.y[i] = constant ? row.f(g, x, a.p0, a.q0) : row.f(g, x, a.p[i], row.n_params > 1 ? a.q[i] : 0);
+        if (row.f_weight) a.w[i] = row.f_weight(g, x);
+    }
+}
+
+/* Many operations: each line is in registers until it is stored, in whichever way, so that there is one copy
+ * of the mathematics. */
+static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t n, int constant,
+                                    ptrdiff_t ahead)
+{
+    T line[F(LINE)] __attribute__((aligned(64)));
+    for (ptrdiff_t i = 0; i < n; i += F(LINE)) {
+        if (__builtin_expect(ahead != 0, 0)) F(fetch)(row, a, i, 1, ahead);
+        RF_VECTOR
+        for (ptrdiff_t j = 0; j < F(LINE); j++) {
+            const T g = F(first_input)(row, a, i + j), x = a.x[i + j];
+            line[j] = constant ? row.f(g, x, a.p0, a.q0)
+                               : row.f(g, x, a.p[i + j], row.n_params > 1 ? a.q[i + j] : 0);
+        }
+        rf_put_line(a.y + i, line, ahead != 0);
+    }
+}
+
+static RF_INLINE void F(map_lines)(const TYPE(row) row, TYPE(arrays) a, ptrdiff_t n, int constant,
+                                   ptrdiff_t ahead)
+{
+    if (row.cost == RF_CHEAP)
+        F(map_cheap)(row, a, n, constant, ahead);
+    else
+        F(map_costly)(row, a, n, constant, ahead);
+}
+
+static RF_INLINE void F(map_any)(const TYPE(row) row, TYPE(arrays) a, ptrdiff_t n, int constant,
+                                 ptrdiff_t ahead)
+{
+    if (row.cost == RF_COSTLY && row.n_params == 1 && constant &&
+        a.p0 == 1) { /* most alphas and betas: their products vanish */
+        a.p0 = 1;
+        F(map_lines)(row, a, n, 1, ahead);
+    } else if (constant) {
+        F(map_lines)(row, a, n, 1, ahead);
+    } else {
+        F(map_lines)(row, a, n, 0, ahead);
+    }
+}
+
+/* What whole cache lines leave is copied into one, which goes the same way: the mathematics once more, for
+ * single elements, would double the code, and for all but the cheapest rows the time. */
+static RF_INLINE void F(map)(rf_loop *self, const TYPE(row) row, char *const *args, ptrdiff_t n,
+                             const ptrdiff_t *steps, ptrdiff_t ahead)
+{
+    const int n_data = row.n_data, n_in = n_data + row.n_params, n_out = row.f_weight ? 2 : 1;
+    const int constant = F(every_step)(0, steps, n_data, n_in);
+    if (!(F(every_step)(sizeof(T), steps, 0, n_data) & F(every_step)(sizeof(T), steps, n_in, n_in + n_out) &
+          (constant | F(every_step)(sizeof(T), steps, n_data, n_in))) ||
+        F(feeds_itself)(n_in, args, n, steps)) {
+        F(gathered)(self, n_in, n_out, args, n, steps);
+        return;
+    }
+    T line[F(MAX_ARGS)][F(LINE)] __attribute__((aligned(64)));
     char *rest[F(MAX_ARGS)];
-    for (int a = 0; a < 5; a++) rest[a] = args[a] + i * steps[a];
-    loop(rest, n - i, steps);
+    char *const *at = args;
+    const ptrdiff_t whole = n & -(ptrdiff_t)F(LINE);
+    const size_t left = (size_t)(n - whole) * sizeof(T);
+    for (ptrdiff_t m = whole;; m = F(LINE)) {
+        F(map_any)(row, F(arrays_of)(row, at), m, constant, at == rest ? 0 : ahead);
+        if (left == 0 || at == rest) break;
+        for (int a = 0; a < n_in + n_out; a++) {
+            rest[a] = a >= n_data && a < n_in && constant ? args[a] : (char *)line[a];
+            if (rest[a] == args[a] || a >= n_in) continue;
+            memset(line[a], 0, sizeof line[a]);
+            memcpy(line[a], args[a] + whole * (ptrdiff_t)sizeof(T), left);
+        }
+        at = rest;
+    }
+    for (int a = n_in; a < n_in + n_out && left; a++)
+        memcpy(args[a] + whole * (ptrdiff_t)sizeof(T), line[a], left);
 }

@@ -16,9 +16,8 @@ enum {
 typedef struct {
     const rf_kernels *kernels;
     rf_loop *loop;
-    rf_stream_loop *stream;
     const rf_half *half; /* NULL: the loop's own type */
-    int n_in, n_out;
+    int n_data, n_in, n_out;
     char *const *args;
     const ptrdiff_t *steps;
     ptrdiff_t n, head, share; /* the first part ends at head + share, the others are `share` elements */
@@ -35,7 +34,7 @@ static void run_loop(const work *w, rf_loop *loop, int stream, char *const *args
     if (w->half)
         w->kernels->half_loop(w->half, loop, w->n_in, w->n_out, args, n, w->steps, stream);
     else
-        loop(args, n, w->steps);
+        loop(args, n, w->steps, 0);
 }
 
 static void run_range(const work *w, ptrdiff_t first, ptrdiff_t last)
@@ -55,7 +54,7 @@ static void run_range(const work *w, ptrdiff_t first, ptrdiff_t last)
     if (w->half)
         run_loop(w, w->loop, 1, args, last - first - head);
     else
-        w->stream(args, last - first - head, w->steps, RF_AHEAD);
+        w->loop(args, last - first - head, w->steps, RF_AHEAD);
     w->kernels->fence();
 }
 
@@ -85,12 +84,11 @@ static int relation(const work *w, int in, int out, size_t size)
 }
 
 /* Whether parts may be computed in any order, and whether outputs may go past the cache. */
-static void inspect(work *w, int n_params, size_t size, int *may_split, int *may_stream)
+static void inspect(work *w, size_t size, int *may_split, int *may_stream)
 {
-    int n_data = w->n_in - n_params;
     *may_split = *may_stream = 1;
     for (int a = 0; a < w->n_in + w->n_out; a++)
-        *may_stream &= a >= n_data && a < w->n_in ? w->steps[a] == 0 : w->steps[a] == (ptrdiff_t)size;
+        *may_stream &= a >= w->n_data && a < w->n_in ? w->steps[a] == 0 : w->steps[a] == (ptrdiff_t)size;
     for (int out = w->n_in; out < w->n_in + w->n_out; out++) {
         *may_split &= w->steps[out] != 0;
         *may_stream &= (uintptr_t)w->args[out] % LINE == (uintptr_t)w->args[w->n_in] % LINE;
@@ -107,13 +105,14 @@ void rf_run(rf_activation activation, rf_direction direction, rf_dtype dtype, ch
 {
     const rf_kernels *kernels = rf_active_kernels();
     const rf_activation_info *info = rf_info(activation);
-    const rf_row_kernels *row = &kernels->rows[activation][dtype == RF_FLOAT64 ? RF_FLOAT64 : RF_FLOAT32];
+    const rf_dtype computed = dtype == RF_FLOAT64 ? RF_FLOAT64 : RF_FLOAT32;
+    const int n_data = direction == RF_FORWARD ? 1 : 2;
     work w = {
         .kernels = kernels,
-        .loop = row->loop[direction],
-        .stream = row->stream[direction],
+        .loop = kernels->loops[activation][computed][direction],
         .half = dtype < RF_N_COMPUTED ? NULL : &kernels->halves[dtype - RF_N_COMPUTED],
-        .n_in = (direction == RF_FORWARD ? 1 : 2) + info->n_params,
+        .n_data = n_data,
+        .n_in = n_data + info->n_params,
         .n_out = direction == RF_BACKWARD ? info->n_gradients : 1,
         .args = args,
         .steps = steps,
@@ -124,7 +123,7 @@ void rf_run(rf_activation activation, rf_direction direction, rf_dtype dtype, ch
     if (n >= SHARE_MIN) {
         size_t size = size_of(dtype);
         int may_split, may_stream;
-        inspect(&w, info->n_params, size, &may_split, &may_stream);
+        inspect(&w, size, &may_split, &may_stream);
         w.streams = may_stream && n >= (ptrdiff_t)(STREAM_MIN_BYTES / size);
         if (steps[w.n_in] == (ptrdiff_t)size)
             w.head = (ptrdiff_t)((0 - (uintptr_t)args[w.n_in]) % LINE / size);

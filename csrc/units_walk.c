@@ -280,8 +280,8 @@ static strips run_row(const worker *w, const region *r, const block *b, const st
                       int needed)
 {
     const pass *p = w->pass;
-    const rf_row_kernels *row =
-        &p->kernels->rows[p->activation][p->width == sizeof(double) ? RF_FLOAT64 : RF_FLOAT32];
+    const rf_dtype computed = p->width == sizeof(double) ? RF_FLOAT64 : RF_FLOAT32;
+    rf_loop *loop = p->kernels->loops[p->activation][computed][p->direction];
     const ptrdiff_t width = (ptrdiff_t)p->width;
     const int at_once = !varies(p) && streams_at_once(p, r, b, needed);
     const strips to =
@@ -310,12 +310,12 @@ static strips run_row(const worker *w, const region *r, const block *b, const st
             const char *next = strip_of(p, &r->source, b, k) + b->width * width;
             int apart = source.at == scratch(w, PRE_ACTIVATION);
             const ptrdiff_t apart_by = next - args[n_data - 1];
-            row->stream[p->direction](args, length, steps,
-                                      b->band ? apart_by
-                                      : apart ? apart_by + AHEAD_BYTES - BLOCK_BYTES
-                                              : RF_AHEAD);
+            loop(args, length, steps,
+                 b->band ? apart_by
+                 : apart ? apart_by + AHEAD_BYTES - BLOCK_BYTES
+                         : RF_AHEAD);
         } else {
-            row->loop[p->direction](args, length, steps);
+            loop(args, length, steps, 0);
         }
     }
     return at_once ? (strips){NULL, 0} : to;
