@@ -3,10 +3,11 @@
  *   RF_SCALARS  the functions for type T, forward and backward side by side. F(name) is the name for T.
  *               <name>(x, params...), <name>_backward(grad_output, x, params...), and where the gradient can
  *               be told from the output: <name>_backward_y(grad_output, y, params...).
- *   RF_ROW      RF_ROW(name, KIND,RF_COSTLY, (param, default), (param, default), gate, ceiling, mask,
- * formula) KIND     UNARY no parameter; PARAM one; PARAMS two; WEIGHT one that is learned: its backward has a
- * second output, <name>_backward_weight(grad_output, x) gate     at or below it output and gradient are zero;
- * ceiling: at or above it the gradient is; each an expression in the parameters p[0], p[1], or RF_NOWHERE
+ *   RF_ROW      RF_ROW(name, KIND,RF_COSTLY, (param, default), (param, default), gate, ceiling, mask, formula)
+ *               KIND     UNARY no parameter; PARAM one; PARAMS two; WEIGHT one that is learned: its backward
+ *                        has a second output, <name>_backward_weight(grad_output, x)
+ *               gate     at or below it output and gradient are zero; ceiling: at or above it the gradient
+ *                        is; each an expression in the parameters p[0], p[1], or RF_NOWHERE
  *               mask     whether one bit an element is enough for the backward pass: see rf_mask
  *   RF_FROM_Y   RF_FROM_Y(name, KIND) for the rows that have <name>_backward_y
  *

@@ -9,8 +9,8 @@
 
 enum { RF_STREAM_BYTES = 256 };
 
-/* A cache line past the cache, if told to: then `to` is aligned to it. Else memcpy would do, but makes GCC
- * keep in memory what was in registers. */
+/* A cache line past the cache, if told to: then `to` is aligned to it. Else memcpy would do, but makes GCC keep
+ * in memory what was in registers. */
 static RF_INLINE void rf_put_line(void *to, const void *from, int stream)
 {
 #if defined(__AVX512F__)
@@ -21,8 +21,7 @@ static RF_INLINE void rf_put_line(void *to, const void *from, int stream)
         _mm512_storeu_si512((__m512i *)to, line);
 #elif defined(__AVX2__)
     __m256i *half = to;
-    const __m256i a = _mm256_loadu_si256((const __m256i *)from),
-                  b = _mm256_loadu_si256((const __m256i *)from + 1);
+    const __m256i a = _mm256_loadu_si256((const __m256i *)from), b = _mm256_loadu_si256((const __m256i *)from + 1);
     if (__builtin_expect(stream, 0))
         _mm256_stream_si256(half, a), _mm256_stream_si256(half + 1, b);
     else

@@ -136,7 +136,10 @@ static void stream_add(float *to, const float *a, const float *b, ptrdiff_t n)
     rf_fence();
 }
 
-#define LOOPS_OF(name, type) {name##_loop_##type, name##_backward_loop_##type}
+#define LOOPS_OF(name, type)                                                                                 \
+    {                                                                                                        \
+        name##_loop_##type, name##_backward_loop_##type                                                      \
+    }
 #define SYMBOL_(isa) rf_kernels_##isa
 #define SYMBOL(isa) SYMBOL_(isa)
 const rf_kernels SYMBOL(RF_ISA) = {

@@ -104,8 +104,8 @@ static RF_INLINE void F(fetch)(const TYPE(row) row, const TYPE(arrays) a, ptrdif
     }
 }
 
-/* Whole cache lines. A few operations: into memory at once, or past the cache, then from registers and
- * several lines at a time. */
+/* Whole cache lines. A few operations: into memory at once, or past the cache, then from registers and several
+ * lines at a time. */
 static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t n, int constant,
                                    ptrdiff_t ahead)
 {
@@ -130,8 +130,8 @@ static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, pt
     }
 }
 
-/* Many operations: each line is in registers until it is stored, in whichever way, so that there is one copy
- * of the mathematics. */
+/* Many operations: each line is in registers until it is stored, in whichever way, so that there is one copy of
+ * the mathematics. */
 static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t n, int constant,
                                     ptrdiff_t ahead)
 {
@@ -160,8 +160,7 @@ static RF_INLINE void F(map_lines)(const TYPE(row) row, TYPE(arrays) a, ptrdiff_
 static RF_INLINE void F(map_any)(const TYPE(row) row, TYPE(arrays) a, ptrdiff_t n, int constant,
                                  ptrdiff_t ahead)
 {
-    if (row.cost == RF_COSTLY && row.n_params == 1 && constant &&
-        a.p0 == 1) { /* most alphas and betas: their products vanish */
+    if (row.cost == RF_COSTLY && row.n_params == 1 && constant && a.p0 == 1) { /* most alphas and betas: their products vanish */
         a.p0 = 1;
         F(map_lines)(row, a, n, 1, ahead);
     } else if (constant) {

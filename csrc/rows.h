@@ -17,25 +17,23 @@
     static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return F(name)(g, x, p, q); }
 #define WEIGHT_AS_GRADIENT(name) PARAM_AS_GRADIENT(name)
 
-#define LOOP(name, cost, n_data, n_params, f_weight)                                                         \
+#define LOOP(name, cost, n_data, n_params, f_weight)                                                               \
     static void F(name##_loop)(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead)      \
     {                                                                                                        \
-        F(map)(F(name##_loop), (TYPE(row)){F(name##_map), f_weight, n_data, n_params, cost}, args, n, steps, \
+        F(map)(F(name##_loop), (TYPE(row)){F(name##_map), f_weight, n_data, n_params, cost}, args, n, steps,       \
                ahead);                                                                                       \
     }
 
 #define UNARY_LOOPS(name, cost) LOOP(name, cost, 1, 0, NULL) LOOP(name##_backward, cost, 2, 0, NULL)
 #define PARAM_LOOPS(name, cost) LOOP(name, cost, 1, 1, NULL) LOOP(name##_backward, cost, 2, 1, NULL)
 #define PARAMS_LOOPS(name, cost) LOOP(name, cost, 1, 2, NULL) LOOP(name##_backward, cost, 2, 2, NULL)
-#define WEIGHT_LOOPS(name, cost)                                                                             \
-    LOOP(name, cost, 1, 1, NULL) LOOP(name##_backward, cost, 2, 1, F(name##_backward_weight))
+#define WEIGHT_LOOPS(name, cost) LOOP(name, cost, 1, 1, NULL) LOOP(name##_backward, cost, 2, 1, F(name##_backward_weight))
 #define UNARY_LOOPS_Y(name) LOOP(name##_backward_y, RF_CHEAP, 2, 0, NULL)
 #define PARAM_LOOPS_Y(name) LOOP(name##_backward_y, RF_CHEAP, 2, 1, NULL)
 #define PARAMS_LOOPS_Y(name) LOOP(name##_backward_y, RF_CHEAP, 2, 2, NULL)
 #define WEIGHT_LOOPS_Y(name) LOOP(name##_backward_y, RF_CHEAP, 2, 1, NULL)
 
-#define RF_ROW(name, KIND, cost, ...)                                                                        \
-    KIND##_AS_MAP(name) KIND##_AS_GRADIENT(name##_backward) KIND##_LOOPS(name, cost)
+#define RF_ROW(name, KIND, cost, ...) KIND##_AS_MAP(name) KIND##_AS_GRADIENT(name##_backward) KIND##_LOOPS(name, cost)
 #define RF_FROM_Y(name, KIND) KIND##_AS_GRADIENT(name##_backward_y) KIND##_LOOPS_Y(name)
 #include "activations.h"
 #undef UNARY_AS_MAP
