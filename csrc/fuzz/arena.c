@@ -94,7 +94,9 @@ static size_t extent(void) { return used + GAP < ARENA ? used + GAP : ARENA; }
 
 static void poison(const fuzz_call *c)
 {
-    ASAN_POISON_MEMORY_REGION(arena, ARENA);
+    static int begun;
+    if (!begun++) ASAN_POISON_MEMORY_REGION(arena, ARENA);
+    ASAN_POISON_MEMORY_REGION(arena, extent());
     for (int i = 0; i < c->n; i++)
         for (size_t k = 0; k < c->operands[i].count && c->operands[i].at; k++)
             ASAN_UNPOISON_MEMORY_REGION(block(&c->operands[i], k), c->operands[i].bytes);
@@ -102,7 +104,7 @@ static void poison(const fuzz_call *c)
 
 void arena_ready(const fuzz_call *c, input *in)
 {
-    ASAN_UNPOISON_MEMORY_REGION(arena, ARENA);
+    ASAN_UNPOISON_MEMORY_REGION(arena, extent());
     memset(arena, 0xA5, extent());
     for (int i = 0; i < c->n; i++) {
         const operand *o = &c->operands[i];
@@ -128,9 +130,11 @@ void arena_ready(const fuzz_call *c, input *in)
     poison(c);
 }
 
+void arena_copy(char *to) { memcpy(to, arena, extent()); }
+
 void arena_restore(const fuzz_call *c)
 {
-    ASAN_UNPOISON_MEMORY_REGION(arena, ARENA);
+    ASAN_UNPOISON_MEMORY_REGION(arena, extent());
     memcpy(arena, before, extent());
     poison(c);
 }
@@ -138,7 +142,7 @@ void arena_restore(const fuzz_call *c)
 void arena_judge(const fuzz_call *c, rf_status status)
 {
     static char untouched[ARENA];
-    ASAN_UNPOISON_MEMORY_REGION(arena, ARENA);
+    ASAN_UNPOISON_MEMORY_REGION(arena, extent());
     const size_t n = extent();
     memcpy(untouched, arena, n);
     for (int i = 0; i < c->n && status == RF_OK; i++) {

@@ -60,6 +60,7 @@ int misplaced(const operand *o, size_t alignment);
 void arena_ready(const fuzz_call *c, input *in);
 /* The copy again, for another call of the same. */
 void arena_restore(const fuzz_call *c);
+void arena_copy(char *to);
 /* Ends the poison; nothing but what may be written has changed, and on errors nothing. */
 void arena_judge(const fuzz_call *c, rf_status status);
 /* Whether what was written is the same as in `other`, a copy of the arena; `bits`: all of it, else counts and

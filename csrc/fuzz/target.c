@@ -46,7 +46,7 @@ void call_otherwise(const fuzz_call *c, rf_status (*call)(const void *args), con
 {
     static char first[ARENA];
     const char *used = rf_isa_active();
-    memcpy(first, arena, ARENA);
+    arena_copy(first);
     rf_set_num_threads(1);
     for (int i = 0; rf_isa_available(i); i++) {
         const char *isa = rf_isa_available(i);

@@ -10,13 +10,14 @@
 static const size_t sizes[] = {1,  1,  2,  3,   4,   5,   7,   8,   9,    15,   16,   17,   31,  33,
                                64, 65, 97, 128, 129, 255, 257, 300, 1023, 1025, 1500, 2049, 4097};
 
-enum { MOST_ELEMENTS = 40000 };
+enum { USUAL_ELEMENTS = 3000, MOST_ELEMENTS = 40000 };
 
 static rf_shape choose_shape(input *in)
 {
     size_t d[3] = {CHOICE(in, sizes), CHOICE(in, sizes), choose(in, 2) ? CHOICE(in, sizes) : 1};
     if (rarely(in)) d[choose(in, 3)] = 0;
-    for (int i = 0; d[0] * d[1] * d[2] > MOST_ELEMENTS; i = (i + 1) % 3) d[i] = d[i] / 3 + 1;
+    const size_t most = rarely(in) ? MOST_ELEMENTS : USUAL_ELEMENTS;
+    for (int i = 0; d[0] * d[1] * d[2] > most; i = (i + 1) % 3) d[i] = d[i] / 3 + 1;
     return (rf_shape){d[0], d[1], d[2]};
 }
 
