@@ -44,7 +44,9 @@ def instruction_sets(cc):
     machine = output_of([*cc, "-dumpmachine"]).split("-")[0]
     if machine not in ("x86_64", "amd64"):
         flags = {}
-    flags = {name: f"{common} -DRF_ISA={name} {own}".split() for name, own in {"baseline": "", **flags}.items()}
+    flags = {
+        name: f"{common} -DRF_ISA={name} {own}".split() for name, own in {"baseline": "", **flags}.items()
+    }
     return {"neon": flags["baseline"]} if machine == "aarch64" else flags
 
 
