@@ -19,14 +19,14 @@
 #define N_GRADIENTS_PARAM 1
 #define N_GRADIENTS_PARAMS 1
 #define N_GRADIENTS_WEIGHT 2
-#define RF_ROW(name, KIND, cost, param, param2, gate, ceiling, mask, formula)                                \
-    [RF_##name] = {#name,                                                                                    \
-                   formula,                                                                                  \
-                   N_PARAMS_##KIND,                                                                          \
-                   {NAME_OF param, NAME_OF param2},                                                          \
-                   {DEFAULT_OF param, DEFAULT_OF param2},                                                    \
-                   mask,                                                                                     \
-                   N_GRADIENTS_##KIND},
+#define RF_ROW(row, KIND, cost, param, param2, gate, ceiling, mask_kind, text)                               \
+    [RF_##row] = {.name = #row,                                                                              \
+                  .formula = text,                                                                           \
+                  .n_params = N_PARAMS_##KIND,                                                               \
+                  .param_names = {NAME_OF param, NAME_OF param2},                                            \
+                  .param_defaults = {DEFAULT_OF param, DEFAULT_OF param2},                                   \
+                  .mask = mask_kind,                                                                         \
+                  .n_gradients = N_GRADIENTS_##KIND},
 #define RF_FROM_Y(name, KIND) [RF_##name].from_y = 1,
 static const rf_activation_info infos[] = {
 #include "activations.h"

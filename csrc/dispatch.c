@@ -4,6 +4,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 typedef struct {
     const char *name;
@@ -22,10 +25,23 @@ static int has_avx512(void)
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("fma");
 }
+/* clang's __builtin_cpu_supports does not know it. What it needs of the operating system, avx2 needs as well.
+ */
+static int has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
+}
 static int has_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
+#endif
+/* What every machine of the architecture has. */
+#if defined(__aarch64__)
+#define LEAST "neon"
+#else
+#define LEAST "baseline"
 #endif
 
 /* Best first. */
@@ -34,7 +50,7 @@ static const isa known[] = {
     {"avx512", has_avx512, &rf_kernels_avx512},
     {"avx2", has_avx2, &rf_kernels_avx2},
 #endif
-    {"baseline", always, &rf_kernels_baseline},
+    {LEAST, always, &rf_kernels_baseline},
 };
 enum { N_KNOWN = sizeof known / sizeof *known };
 
@@ -42,7 +58,7 @@ static int index_of(const char *name)
 {
     for (int i = 0; i < N_KNOWN; i++)
         if (name && strcmp(known[i].name, name) == 0) return i;
-    return -1;
+    return name && strcmp(name, "baseline") == 0 ? N_KNOWN - 1 : -1;
 }
 
 static const char *cap_wanted(void)

@@ -11,6 +11,12 @@ enum {
     RF_N_ACTIVATIONS
 };
 
+/* Sizes from which work is cut up, shared and streamed are divided by this: the fuzzer gets there with small
+ * arrays. */
+#ifndef RF_SHRINK
+#define RF_SHRINK 1
+#endif
+
 /* Of a row: bound by memory wherever it is, or by arithmetic while data are in cache. */
 typedef enum { RF_CHEAP, RF_COSTLY } rf_cost;
 

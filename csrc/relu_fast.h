@@ -220,12 +220,13 @@ RF_API rf_status rf_units_backward(const rf_units_backward_args *args);
 
 /* ---- instruction sets, of the whole process */
 
-/* Instruction sets that this machine runs, best first: "avx512", "avx2", "baseline" on x86-64. NULL past the
- * last. */
+/* Instruction sets that this machine runs, best first: "avx512", "avx2", "baseline" on x86-64; "neon" on
+ * AArch64. NULL past the last. */
 RF_API const char *rf_isa_available(int index);
 /* The one in use: the best, unless the environment variable RELU_FAST_ISA caps it or rf_isa_use chose. */
 RF_API const char *rf_isa_active(void);
-/* RF_EINVAL: no such name; RF_ENOTSUP: this machine cannot run it. */
+/* "baseline" is the last one on every machine. RF_EINVAL: no such name; RF_ENOTSUP: this machine cannot run
+ * it. */
 RF_API rf_status rf_isa_use(const char *name);
 /* RF_EINVAL if RELU_FAST_ISA names no known instruction set (it is ignored then). */
 RF_API rf_status rf_isa_environment(void);

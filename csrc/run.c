@@ -8,9 +8,9 @@ enum {
     LINE = 64,
     /* Output bytes from which streaming pays, reading the output afterwards included (measured: relu and a
      * sum of its output; below, the last-level cache would have kept it). */
-    STREAM_MIN_BYTES = 16 << 20,
+    STREAM_MIN_BYTES = (16 << 20) / RF_SHRINK,
     /* Elements that are worth waking a thread for. */
-    SHARE_MIN = 1 << 16,
+    SHARE_MIN = (1 << 16) / RF_SHRINK,
 };
 
 typedef struct {

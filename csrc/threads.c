@@ -263,7 +263,8 @@ static void after_fork_in_child(void)
 {
     pool.wake = pool.done = pool.gone = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     pool.open = NULL;
-    pool.busy = pool.inside = pool.n_workers = pool.n_asleep = pool.n_stoppers = 0;
+    pool.inside = 0;
+    pool.busy = pool.n_workers = pool.n_asleep = pool.n_stoppers = 0;
     pool.pid = getpid();
     pthread_mutex_unlock(&pool.lock);
 }

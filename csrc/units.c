@@ -22,11 +22,11 @@ enum {
     LANES = 128,
     LONG_INNER = 1024,
     TILE = 1 << 12,
-    JOB = 1 << 18,
-    SHARE_MIN = 1 << 17,        /* elements that are worth a second thread */
-    WAVE_BYTES = 1 << 24,       /* at most, for the results of jobs that await their turn */
-    STREAM_MIN_BYTES = 4 << 20, /* as in run.c */
-    ARENA_BYTES = 24 << 10,     /* on the stack: positions of all but wide layers */
+    JOB = (1 << 18) / RF_SHRINK,
+    SHARE_MIN = (1 << 17) / RF_SHRINK,        /* elements that are worth a second thread */
+    WAVE_BYTES = 1 << 24,                     /* at most, for the results of jobs that await their turn */
+    STREAM_MIN_BYTES = (4 << 20) / RF_SHRINK, /* as in run.c */
+    ARENA_BYTES = 24 << 10,                   /* on the stack: positions of all but wide layers */
     /* Arrays multiples of 4 KiB apart wait for each other's stores (4K aliasing): 3 times slower. */
     APART = 832,
 };

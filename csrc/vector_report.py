@@ -9,7 +9,6 @@ must have such a function of every kind and type, so that none can drop out unse
 """
 
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-VECTOR_BYTES = {"baseline": 16, "avx2": 32, "avx512": 64}
+VECTOR_BYTES = {"neon": 16, "baseline": 16, "avx2": 32, "avx512": 64}
 # A loop that must be vectorised, and how a loop of a row says what it is.
 LOOP = re.compile(r"#pragma (?:omp simd|GCC ivdep)")
 ROW = re.compile(r"\(row_f\d\d\)\{[^{}]*, (?P<n_params>\d), (?P<cost>RF_\w+)\}")
@@ -44,14 +43,17 @@ def compiler():
     return cc
 
 
-def instruction_sets():
-    """Compiler flags of every instruction set by name, from isa_flags.txt."""
+def instruction_sets(cc):
+    """Compiler flags of every instruction set by name, from isa_flags.txt, of the machine that `cc` compiles for."""
     flags = dict(line.split(" ", 1) for line in (HERE / "isa_flags.txt").read_text().splitlines())
     common = flags.pop("all")
-    if platform.machine().lower() not in ("x86_64", "amd64"):
+    machine = output_of([*cc, "-dumpmachine"]).split("-")[0]
+    if machine not in ("x86_64", "amd64"):
         flags = {}
-    flags = {"baseline": "", **flags}
-    return {name: f"{common} -DRF_ISA={name} {own}".split() for name, own in flags.items()}
+    flags = {
+        name: f"{common} -DRF_ISA={name} {own}".split() for name, own in {"baseline": "", **flags}.items()
+    }
+    return {"neon": flags["baseline"]} if machine == "aarch64" else flags
 
 
 def rows_of_the_table():
@@ -133,8 +135,8 @@ def shortfalls(cc, name, flags, extra):
 
 def main(extra):
     """Print the table and what is missing; the exit status."""
-    cc, isas, rows = compiler(), instruction_sets(), rows_of_the_table()
-    wrong = {}
+    cc, rows, wrong = compiler(), rows_of_the_table(), {}
+    isas = instruction_sets(cc)
     print(f"{'vectorised loops':<18}" + "".join(f"{name:>12}" for name in isas))
     table = dict.fromkeys(rows, "")
     for name, flags in isas.items():

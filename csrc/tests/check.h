@@ -53,6 +53,9 @@ void sample_inputs(rf_dtype dtype, void *x, size_t n);
 /* Finite gradients of both signs over 60 binades, some of them 0. */
 void sample_gradients(rf_dtype dtype, void *g, size_t n);
 
+/* Before any group: tests of the pool compare with it. */
+void count_threads_at_first(void);
+
 /* ---- the groups, in the order of main.c */
 
 void test_isa_cap(void);
@@ -61,8 +64,10 @@ void test_accuracy(void);
 void test_elementwise(void);
 void test_environment(void);
 void test_units(void);
+void test_large_units(void);
 void test_statuses(void);
 void test_threads(void);
 void test_xla(void);
+void test_callers(void);
 
 #endif

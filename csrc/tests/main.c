@@ -1,9 +1,11 @@
-/* Runs every test: run_tests [-v]. Failures go to stderr; -v also prints what accuracy was reached. */
+/* Runs every test, or those of the groups named: run_tests [-v] [GROUP ...]. Failures go to stderr; -v also
+ * prints what accuracy was reached, and how long each group took. */
 #include "check.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static unsigned long passed, failed;
 static int verbose;
@@ -34,22 +36,61 @@ void note(const char *format, ...)
     va_end(args);
 }
 
+/* In the order in which they have to run. */
+static const struct {
+    const char *name;
+    void (*test)(void);
+} groups[] = {
+    {"isa_cap", test_isa_cap},                       /* nothing has picked an instruction set yet */
+    {"thread_environment", test_thread_environment}, /* nor a number of threads */
+    {"accuracy", test_accuracy},
+    {"elementwise", test_elementwise},
+    {"environment", test_environment},
+    {"units", test_units},
+    {"large_units", test_large_units},
+    {"statuses", test_statuses},
+    {"threads", test_threads},
+    {"callers", test_callers},
+    {"xla", test_xla},
+};
+
+static int usage(const char *program)
+{
+    fprintf(stderr, "usage: %s [-v] [GROUP ...], each of", program);
+    for (size_t i = 0; i < LENGTH_OF(groups); i++) fprintf(stderr, " %s", groups[i].name);
+    fputc('\n', stderr);
+    return 2;
+}
+
+/* Whether the group is among the arguments, or none is. */
+static int wanted(const char *group, char **names)
+{
+    if (!*names) return 1;
+    for (; *names; names++)
+        if (strcmp(*names, group) == 0) return 1;
+    return 0;
+}
+
+static int is_group(const char *name)
+{
+    for (size_t i = 0; i < LENGTH_OF(groups); i++)
+        if (strcmp(groups[i].name, name) == 0) return 1;
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    verbose = argc == 2 && strcmp(argv[1], "-v") == 0;
-    if (argc > 1 && !verbose) {
-        fprintf(stderr, "usage: %s [-v]\n", argv[0]);
-        return 2;
-    }
-    test_isa_cap();            /* first: nothing has picked an instruction set yet */
-    test_thread_environment(); /* nor a number of threads */
-    test_accuracy();
-    test_elementwise();
-    test_environment();
-    test_units();
-    test_statuses();
-    test_threads();
-    test_xla();
+    verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
+    char **names = argv + 1 + verbose;
+    for (char **name = names; *name; name++)
+        if (!is_group(*name)) return usage(argv[0]);
+    count_threads_at_first();
+    for (size_t i = 0; i < LENGTH_OF(groups); i++)
+        if (wanted(groups[i].name, names)) {
+            time_t start = time(NULL);
+            groups[i].test();
+            note("%s: %.0f s\n", groups[i].name, difftime(time(NULL), start));
+        }
     printf("%lu passed, %lu failed\n", passed, failed);
     return failed != 0;
 }

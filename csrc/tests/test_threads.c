@@ -103,7 +103,11 @@ static meeting meet_once(int n)
     return m;
 }
 
-static int threads_meet(int n) { return meet_once(n).late == 0; }
+static int threads_meet(int n)
+{
+    meeting m = meet_once(n);
+    return m.late == 0;
+}
 
 /* ---- sharing */
 
@@ -325,6 +329,14 @@ static int count_threads(void)
     return n;
 }
 
+void count_threads_at_first(void)
+{
+    background another;
+    start(&another, do_nothing);
+    threads_at_first = count_threads() - 1;
+    stop(&another);
+}
+
 static int has_threads(void *n) { return !count_threads() || count_threads() == *(int *)n; }
 
 static void test_shutdown(void)
@@ -528,10 +540,6 @@ void test_thread_environment(void)
 #if defined(__linux__)
     check(in_a_child(number_on_one_processor, NULL) == 1, "on one processor there is more than one thread");
 #endif
-    background another;
-    start(&another, do_nothing);
-    threads_at_first = count_threads() - 1;
-    stop(&another);
 }
 
 static void test_bad_numbers(void)
