@@ -3,10 +3,12 @@
  *   RF_SCALARS  the functions for type T, forward and backward side by side. F(name) is the name for T.
  *               <name>(x, params...), <name>_backward(grad_output, x, params...), and where the gradient can
  *               be told from the output: <name>_backward_y(grad_output, y, params...).
- *   RF_ROW      RF_ROW(name, KIND,RF_COSTLY, (param, default), (param, default), gate, ceiling, mask,
- * formula) KIND     UNARY no parameter; PARAM one; PARAMS two; WEIGHT one that is learned: its backward has a
- * second output, <name>_backward_weight(grad_output, x) gate     at or below it output and gradient are zero;
- * ceiling: at or above it the gradient is; each an expression in the parameters p[0], p[1], or RF_NOWHERE
+ *   RF_ROW      RF_ROW(name, KIND, cost, (param, default), (param, default), gate, ceiling, mask, formula)
+ *               KIND     UNARY no parameter; PARAM one; PARAMS two; WEIGHT one that is learned: its backward
+ *                        has a second output, <name>_backward_weight(grad_output, x)
+ *               cost     RF_CHEAP: a few operations; else RF_COSTLY. Loops differ (loops.h), results do not
+ *               gate     at or below it output and gradient are zero; ceiling: at or above it the gradient
+ *                        is; each an expression in the parameters p[0], p[1], or RF_NOWHERE
  *               mask     whether one bit an element is enough for the backward pass: see rf_mask
  *   RF_FROM_Y   RF_FROM_Y(name, KIND) for the rows that have <name>_backward_y
  *
@@ -326,57 +328,57 @@ static RF_INLINE T F(hardtanh_backward_y)(T g, T y, T min_val, T max_val)
 
 #ifdef RF_ROW
 /* clang-format off */
-RF_ROW(relu,       UNARY,RF_CHEAP,   RF_NO_PARAM,              RF_NO_PARAM, 0, RF_NOWHERE, RF_MASK_GATED,
+RF_ROW(relu,             UNARY,  RF_CHEAP,  RF_NO_PARAM,              RF_NO_PARAM,      0, RF_NOWHERE, RF_MASK_GATED,
        "max(x, 0)")
 RF_FROM_Y(relu, UNARY)
-RF_ROW(relu6,      UNARY,RF_CHEAP,   RF_NO_PARAM,              RF_NO_PARAM, 0, 6, RF_MASK_GATED,
+RF_ROW(relu6,            UNARY,  RF_CHEAP,  RF_NO_PARAM,              RF_NO_PARAM,      0, 6, RF_MASK_GATED,
        "min(max(x, 0), 6)")
 RF_FROM_Y(relu6, UNARY)
-RF_ROW(squared_relu, UNARY,RF_CHEAP,  RF_NO_PARAM,             RF_NO_PARAM, 0, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(squared_relu,     UNARY,  RF_CHEAP,  RF_NO_PARAM,              RF_NO_PARAM,      0, RF_NOWHERE, RF_MASK_NONE,
        "max(x, 0) ** 2")
-RF_ROW(leaky_relu, PARAM,RF_CHEAP,   ("negative_slope", 0.01), RF_NO_PARAM, p[0] == 0 ? 0 : RF_NOWHERE, RF_NOWHERE, RF_MASK_SLOPE,
+RF_ROW(leaky_relu,       PARAM,  RF_CHEAP,  ("negative_slope", 0.01), RF_NO_PARAM,      p[0] == 0 ? 0 : RF_NOWHERE, RF_NOWHERE, RF_MASK_SLOPE,
        "x if x > 0 else negative_slope * x")
 RF_FROM_Y(leaky_relu, PARAM)
-RF_ROW(prelu,      WEIGHT,RF_CHEAP,  ("weight", RF_REQUIRED),  RF_NO_PARAM, p[0] == 0 ? 0 : RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(prelu,            WEIGHT, RF_CHEAP,  ("weight", RF_REQUIRED),  RF_NO_PARAM,      p[0] == 0 ? 0 : RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x if x > 0 else weight * x")
 RF_FROM_Y(prelu, WEIGHT)
-RF_ROW(thresholded_relu, PARAM,RF_CHEAP,  ("alpha", 1.0),      RF_NO_PARAM, p[0], RF_NOWHERE, RF_MASK_GATED,
+RF_ROW(thresholded_relu, PARAM,  RF_CHEAP,  ("alpha", 1.0),           RF_NO_PARAM,      p[0], RF_NOWHERE, RF_MASK_GATED,
        "x if x > alpha else 0")
-RF_ROW(elu,        PARAM,RF_COSTLY,  ("alpha", 1.0),           RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(elu,              PARAM,  RF_COSTLY, ("alpha", 1.0),           RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x if x > 0 else alpha * (exp(x) - 1)")
 RF_FROM_Y(elu, PARAM)
-RF_ROW(selu,       UNARY,RF_COSTLY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(selu,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (exp(x) - 1))")
 RF_FROM_Y(selu, UNARY)
-RF_ROW(celu,       PARAM,RF_COSTLY,  ("alpha", 1.0),           RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(celu,             PARAM,  RF_COSTLY, ("alpha", 1.0),           RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x if x > 0 else alpha * (exp(x / alpha) - 1)")
 RF_FROM_Y(celu, PARAM)
-RF_ROW(gelu,       UNARY,RF_COSTLY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(gelu,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x * (1 + erf(x / sqrt(2))) / 2")
-RF_ROW(gelu_tanh,  UNARY,RF_COSTLY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(gelu_tanh,        UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x ** 3)))")
-RF_ROW(silu,       UNARY,RF_COSTLY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(silu,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x / (1 + exp(-x))")
-RF_ROW(swish,      PARAM,RF_COSTLY,  ("beta", 1.0),            RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(swish,            PARAM,  RF_COSTLY, ("beta", 1.0),            RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x / (1 + exp(-beta * x))")
-RF_ROW(mish,       UNARY,RF_COSTLY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(mish,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x * tanh(log(1 + exp(x)))")
-RF_ROW(softplus,   PARAM,RF_COSTLY,  ("beta", 1.0),            RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(softplus,         PARAM,  RF_COSTLY, ("beta", 1.0),            RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "log(1 + exp(beta * x)) / beta")
-RF_ROW(softsign,   UNARY,RF_COSTLY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(softsign,         UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x / (1 + abs(x))")
-RF_ROW(sigmoid,    UNARY,RF_COSTLY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(sigmoid,          UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "1 / (1 + exp(-x))")
 RF_FROM_Y(sigmoid, UNARY)
-RF_ROW(tanh,       UNARY,RF_COSTLY,  RF_NO_PARAM,              RF_NO_PARAM, RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(tanh,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "(exp(x) - exp(-x)) / (exp(x) + exp(-x))")
 RF_FROM_Y(tanh, UNARY)
-RF_ROW(hardsigmoid, PARAMS,RF_CHEAP,  ("alpha", 1.0 / 6),      ("beta", 0.5), p[0] > 0 ? -p[1] / p[0] : RF_NOWHERE,
+RF_ROW(hardsigmoid,      PARAMS, RF_CHEAP,  ("alpha", 1.0 / 6),       ("beta", 0.5),    p[0] > 0 ? -p[1] / p[0] : RF_NOWHERE,
        p[0] > 0 ? (1 - p[1]) / p[0] : RF_NOWHERE, RF_MASK_NONE,
        "min(max(alpha * x + beta, 0), 1)")
-RF_ROW(hardswish,  UNARY,RF_CHEAP,   RF_NO_PARAM,              RF_NO_PARAM, -3, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(hardswish,        UNARY,  RF_CHEAP,  RF_NO_PARAM,              RF_NO_PARAM,      -3, RF_NOWHERE, RF_MASK_NONE,
        "x * min(max(x + 3, 0), 6) / 6")
-RF_ROW(hardtanh,   PARAMS,RF_CHEAP,  ("min_val", -1.0),        ("max_val", 1.0), p[0], p[1], RF_MASK_GATED,
+RF_ROW(hardtanh,         PARAMS, RF_CHEAP,  ("min_val", -1.0),        ("max_val", 1.0), p[0], p[1], RF_MASK_GATED,
        "min(max(x, min_val), max_val)")
 RF_FROM_Y(hardtanh, PARAMS)
 /* clang-format on */

@@ -3,9 +3,9 @@
     python3 csrc/vector_report.py [EXTRA_FLAG ...]      CC names the compiler, which must be gcc
 
 What must be vectorised follows from the sources. In the preprocessed kernels.c, a function that hands its row's
-mathematics to the driver of loops.h must end up with all copies of the driver's loops,
-and any other with all that are marked RF_INDEPENDENT, in vectors as wide as the instruction set has. Every row of activations.h
-must have such a function of every kind and type, so that none can drop out unseen.
+mathematics to the driver of loops.h must end up with all copies of the driver's loops, and any other function with all
+loops that are marked RF_INDEPENDENT, in vectors as wide as the instruction set has. Every row of activations.h must
+have such a function of every kind and type, so that none can drop out unseen.
 """
 
 import os
