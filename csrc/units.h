@@ -145,6 +145,7 @@ static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at
                 const T bias = biases[c], gate = gates[c];
                 TYPE(seen) s = {.overflow = overflow, .active = active[c]};
                 if (level >= RF_SEE_MAX) s.max = max[c];
+                RF_UNROLLED
                 for (int row = 0; row < 4; row++) {
                     const T x = z[row * stride + c];
                     T v = x;
