@@ -117,10 +117,14 @@ def test_a_file_is_as_readable_as_the_umask_says(tmp_path, mask, mode):
 
 
 def test_ctrl_c_is_ignored_inside_an_uninterrupted_block_and_works_after_it():
-    with uninterrupted():
-        os.kill(os.getpid(), signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_uninterrupted_block_runs_in_a_thread_too():
