@@ -14,12 +14,12 @@ static const ptrdiff_t steps[] = {sizeof(float), sizeof(float), sizeof(float)};
 static void bare_loop(void)
 {
     char *args[] = {(char *)x, (char *)y};
-    loop(args, N, steps);
+    loop(args, N, steps, 0);
 }
 static void bare_backward_loop(void)
 {
     char *args[] = {(char *)g, (char *)x, (char *)y};
-    backward_loop(args, N, steps);
+    backward_loop(args, N, steps, 0);
 }
 static void forward(void) { rf_forward(RF_RELU, RF_FLOAT32, N, x, NULL, y); }
 static void backward(void) { rf_backward(RF_RELU, RF_FLOAT32, N, g, x, NULL, y); }
@@ -59,7 +59,7 @@ int main(void)
     enum { N_CALLS = sizeof calls / sizeof *calls };
     double best[N_CALLS];
     for (int i = 0; i < N; i++) x[i] = (float)(i - N / 2), g[i] = 1;
-    rf_loop *const *loops = rf_active_kernels()->rows[RF_RELU][RF_FLOAT32].loop;
+    rf_loop *const *loops = rf_active_kernels()->loops[RF_RELU][RF_FLOAT32];
     loop = loops[RF_FORWARD], backward_loop = loops[RF_BACKWARD];
     /* interleaved, so that a change of the clock rate is everybody's */
     for (int round = 0; round < ROUNDS; round++)
