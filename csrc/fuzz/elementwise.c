@@ -52,7 +52,7 @@ static void one_at_a_time(const elementwise_args *a, int n_data)
 {
     const fuzz_call *c = a->call;
     const size_t size = size_of(c->dtype);
-    double params[RF_MAX_PARAMS], y;
+    double params[RF_MAX_PARAMS] = {0}, y;
     for (int k = 0; k < rf_info(c->activation)->n_params; k++)
         put_number(c->dtype, params, (size_t)k, number_at(c->dtype, as_before(a->params), (size_t)k));
     for (size_t i = 0; i < a->n; i++) {

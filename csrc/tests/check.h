@@ -67,6 +67,7 @@ void test_units(void);
 void test_large_units(void);
 void test_statuses(void);
 void test_threads(void);
+void test_forks(void);
 void test_xla(void);
 void test_callers(void);
 

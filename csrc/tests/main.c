@@ -1,5 +1,5 @@
-/* Runs every test, or those of the groups named: run_tests [-v] [GROUP ...]. Failures go to stderr; -v also
- * prints what accuracy was reached, and how long each group took. */
+/* Runs every test, or those of the groups named, or those of all others: run_tests [-v] [[--without] GROUP
+ * ...]. Failures go to stderr; -v also prints what accuracy was reached, and how long each group took. */
 #include "check.h"
 
 #include <stdarg.h>
@@ -50,22 +50,21 @@ static const struct {
     {"large_units", test_large_units},
     {"statuses", test_statuses},
     {"threads", test_threads},
+    {"forks", test_forks},
     {"callers", test_callers},
     {"xla", test_xla},
 };
 
 static int usage(const char *program)
 {
-    fprintf(stderr, "usage: %s [-v] [GROUP ...], each of", program);
+    fprintf(stderr, "usage: %s [-v] [[--without] GROUP ...], each of", program);
     for (size_t i = 0; i < LENGTH_OF(groups); i++) fprintf(stderr, " %s", groups[i].name);
     fputc('\n', stderr);
     return 2;
 }
 
-/* Whether the group is among the arguments, or none is. */
-static int wanted(const char *group, char **names)
+static int is_among(const char *group, char **names)
 {
-    if (!*names) return 1;
     for (; *names; names++)
         if (strcmp(*names, group) == 0) return 1;
     return 0;
@@ -82,11 +81,14 @@ int main(int argc, char **argv)
 {
     verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
     char **names = argv + 1 + verbose;
+    const int without = *names && strcmp(*names, "--without") == 0;
+    names += without;
+    const int all = without || !*names;
     for (char **name = names; *name; name++)
         if (!is_group(*name)) return usage(argv[0]);
     count_threads_at_first();
     for (size_t i = 0; i < LENGTH_OF(groups); i++)
-        if (wanted(groups[i].name, names)) {
+        if (all != is_among(groups[i].name, names)) {
             time_t start = time(NULL);
             groups[i].test();
             note("%s: %.0f s\n", groups[i].name, difftime(time(NULL), start));

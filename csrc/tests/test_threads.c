@@ -279,8 +279,8 @@ static void free_arrays(arrays *a) { free(a->x), free(a->g), free(a->y), free(a-
 
 static int same_results(const arrays *a, const arrays *b)
 {
-    size_t bytes = a->n * dtype_size(a->dtype);
-    return memcmp(a->y, b->y, bytes) == 0 && memcmp(a->gx, b->gx, bytes) == 0;
+    return first_difference(a->dtype, a->y, b->y, a->n) == a->n &&
+           first_difference(a->dtype, a->gx, b->gx, a->n) == a->n;
 }
 
 static void compute(rf_activation row, const arrays *a)
@@ -655,6 +655,11 @@ void test_threads(void)
 #if defined(__GLIBC__)
     test_threads_that_cannot_be_had();
 #endif
+    rf_threads_shutdown();
+}
+
+void test_forks(void)
+{
     test_fork_after_a_call();
     test_fork_during_calls();
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34) && !defined(SANITIZED)
