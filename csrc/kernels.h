@@ -48,6 +48,7 @@ typedef struct {
 /* What every position of a row has: numbers of the computing type, and accumulators. */
 typedef struct {
     void *bias, *gate, *ceiling, *params[RF_MAX_PARAMS];
+    void *mask_gate; /* as `gate`, where elements are counted above 0 but nothing is at most NaN */
     void *active, *nonfinite, *max, *min; /* of gradients: `active` counts those that are not 0 */
     double *sum, *weight_sum;
 } rf_positions;

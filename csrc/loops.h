@@ -154,9 +154,8 @@ static RF_INLINE void F(map_lines)(const TYPE(row) row, TYPE(arrays) a, ptrdiff_
 static RF_INLINE void F(map_any)(const TYPE(row) row, TYPE(arrays) a, ptrdiff_t n, int constant,
                                  ptrdiff_t ahead)
 {
-    if (row.cost == RF_COSTLY && row.n_params == 1 && constant &&
-        a.p0 == 1) { /* most alphas and betas: their products vanish */
-        a.p0 = 1;
+    if (row.cost == RF_COSTLY && row.n_params == 1 && constant && a.p0 == 1) {
+        a.p0 = 1; /* as most alphas and betas are: to the compiler a constant, whose products vanish */
         F(map_lines)(row, a, n, 1, ahead);
     } else if (constant) {
         F(map_lines)(row, a, n, 1, ahead);
@@ -165,7 +164,7 @@ static RF_INLINE void F(map_any)(const TYPE(row) row, TYPE(arrays) a, ptrdiff_t 
     }
 }
 
-/* What whole cache lines leave is copied into one, which goes the same way: the mathematics once more, for
+/* What whole vectors leave is copied into one, which goes the same way: the mathematics once more, for
  * single elements, would double the code, and for all but the cheapest rows the time. */
 static RF_INLINE void F(map)(rf_loop *self, const TYPE(row) row, char *const *args, ptrdiff_t n,
                              const ptrdiff_t *steps, ptrdiff_t ahead)

@@ -90,7 +90,8 @@ enum {
 /* What one bit an element can tell the backward pass, v being the pre-activation. */
 typedef enum {
     RF_MASK_NONE,  /* not enough */
-    RF_MASK_GATED, /* not (v <= gate or v >= ceiling): the gradient passes where it is set, else it is 0 */
+    RF_MASK_GATED, /* not (v <= gate or v >= ceiling), so always where both are NaN: the gradient passes where
+                      it is set, else it is 0 */
     RF_MASK_SLOPE  /* v > 0: the gradient passes where it is set, else it is slope * gradient */
 } rf_mask;
 

@@ -371,7 +371,8 @@ static RF_INLINE float softplus_plain_f32(float x)
 {
     exp_parts_f32 e = exp_split_f32(-cut_above_f32(abs_f32(x), SOFTPLUS_FLAT_f32), 32);
     float z = fma_f32(e.scale, e.p, e.scale), r = 2 / (z + 0x1p33f), y = z * r, h = y / 2, u = h * h;
-    float rest = fma_f32(-h, z, fma_f32(e.scale, e.p, fma_f32(-0x1p32f, y, e.scale)));
+    /* what z lost is added last: in fewer operations 1.04 ULP at one input */
+    float rest = fma_f32(-h, z, fma_f32(-0x1p32f, y, z)) + fma_f32(e.scale, e.p, e.scale - z);
     float lo = fma_f32(rest, r, y * u * atanh_rest_f32(u)), m = larger_f32(x, 0);
     float large = larger_f32(m, y), small = cut_above_f32(m, y), sum = large + small;
     float value = sum + ((small - (sum - large)) + lo);

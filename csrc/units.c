@@ -80,7 +80,8 @@ static ptrdiff_t lay_out(worker *w, char *memory)
     rf_positions *at = &w->at;
     if (p->half) w->numbers = carve(&memory, &used, l->tile * (ptrdiff_t)sizeof(float));
     if (p->bias && !in_place) at->bias = carve(&memory, &used, bytes);
-    if (p->level > RF_SEE_NOTHING || p->to_mask) at->gate = carve(&memory, &used, bytes);
+    if (p->level > RF_SEE_NOTHING) at->gate = carve(&memory, &used, bytes);
+    if (p->to_mask) at->mask_gate = carve(&memory, &used, bytes);
     if (p->to_mask) at->ceiling = carve(&memory, &used, bytes);
     for (int k = 0; k < p->n_params; k++)
         if ((p->per_unit[k] && !in_place) || p->from_mask) at->params[k] = carve(&memory, &used, bytes);
@@ -116,7 +117,19 @@ static void *spread(const worker *w, void *to, const char *per_unit, ptrdiff_t u
     return to;
 }
 
-/* Gates and ceilings that differ from unit to unit: the parameters of each position tell. */
+/* Gate and ceiling for `n` positions from `first` on, where they are wanted. */
+static void fill_edges(const worker *w, ptrdiff_t first, ptrdiff_t n, const double *params)
+{
+    const pass *p = w->pass;
+    const double gate = rf_gate(p->activation, params), ceiling = rf_ceiling(p->activation, params);
+    const double above = isnan(gate) ? 0 : gate, of_mask = p->mask_kind == RF_MASK_GATED ? gate : above;
+    const ptrdiff_t at = first * (ptrdiff_t)p->width;
+    if (w->at.gate) p->loops->fill((char *)w->at.gate + at, above, n);
+    if (w->at.mask_gate) p->loops->fill((char *)w->at.mask_gate + at, of_mask, n);
+    if (w->at.ceiling) p->loops->fill((char *)w->at.ceiling + at, ceiling, n);
+}
+
+/* Those that differ from unit to unit: the parameters of each position tell. */
 static void spread_edges(const worker *w)
 {
     const pass *p = w->pass;
@@ -124,11 +137,7 @@ static void spread_edges(const worker *w)
         double params[RF_MAX_PARAMS];
         for (int k = 0; k < p->n_params; k++)
             params[k] = p->per_unit[k] ? number(p, w->at.params[k], i) : number(p, &w->constant[k], 0);
-        double gate = rf_gate(p->activation, params);
-        p->loops->fill((char *)w->at.gate + i * (ptrdiff_t)p->width, isnan(gate) ? 0 : gate, 1);
-        if (w->at.ceiling)
-            p->loops->fill((char *)w->at.ceiling + i * (ptrdiff_t)p->width, rf_ceiling(p->activation, params),
-                           1);
+        fill_edges(w, i, 1, params);
     }
 }
 
@@ -149,10 +158,7 @@ static void prepare(worker *w)
         if (p->from_mask) p->loops->fill(w->at.params[k], params[k], n);
     }
     w->unit = -1;
-    if (!w->at.gate || varies(p)) return;
-    double gate = rf_gate(p->activation, params);
-    p->loops->fill(w->at.gate, isnan(gate) ? 0 : gate, n);
-    if (w->at.ceiling) p->loops->fill(w->at.ceiling, rf_ceiling(p->activation, params), n);
+    if (!varies(p)) fill_edges(w, 0, n, params);
 }
 
 /* The numbers of units [unit, unit + n) for the positions of `w->fold`. */
@@ -169,7 +175,7 @@ static void turn_to(worker *w, ptrdiff_t unit, ptrdiff_t n)
         if (p->per_unit[k])
             w->at.params[k] =
                 spread(w, in_place && !p->from_mask ? NULL : w->at.params[k], p->params[k], unit, n);
-    if (w->at.gate && varies(p)) spread_edges(w);
+    if ((w->at.gate || w->at.mask_gate) && varies(p)) spread_edges(w);
 }
 
 static void clear(const worker *w)

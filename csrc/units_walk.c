@@ -214,7 +214,7 @@ static void put_bits(uint8_t *mask, size_t bit, uint64_t *words, ptrdiff_t n, in
 static void write_mask(const worker *w, const region *r, const block *b, strips v)
 {
     const pass *p = w->pass;
-    const char *gate = w->at.gate, *ceiling = w->at.ceiling;
+    const char *gate = w->at.mask_gate, *ceiling = w->at.ceiling;
     const int per_position = varies(p);
     if (per_position) {
         gate = along(w, gate, b, PARAM_0);

@@ -710,6 +710,29 @@ static void halves_are_the_float_pass(const char *isa, rf_activation row, rf_dty
     free_case(&c);
 }
 
+/* Nothing is at most NaN: every element passes, as it does elementwise; what is counted are those above 0. */
+static void a_gate_that_is_nan_lets_everything_pass(void)
+{
+    const float z[9] = {-2, -1, 0, 1, 2, NAN, INFINITY, -INFINITY, -3}, alpha = NAN;
+    for (int per_unit = 0; per_unit < 2; per_unit++) {
+        const float alphas[9] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+        uint8_t mask[2] = {0};
+        int64_t active[9] = {0};
+        const rf_units_forward_args a = {.activation = RF_THRESHOLDED_RELU,
+                                         .shape = {1, 9, 1},
+                                         .z = z,
+                                         .params = {per_unit ? alphas : &alpha},
+                                         .param_per_unit = {per_unit},
+                                         .counts = {.active = active},
+                                         .mask = mask};
+        rf_status status = rf_units_forward(&a);
+        check(status == RF_OK && mask[0] == 0xFF && mask[1] == 1, "alpha NaN: %s, mask %x %x",
+              rf_strerror(status), mask[0], mask[1]);
+        for (int u = 0; u < 9; u++)
+            check(active[u] == (z[u] > 0), "alpha NaN: unit %d, %d active", u, (int)active[u]);
+    }
+}
+
 void test_units(void)
 {
     FOR_EACH_ROW(row)
@@ -734,6 +757,7 @@ void test_units(void)
                 halves_are_the_float_pass(isa, row, s % 2 ? RF_FLOAT16 : RF_BFLOAT16, small_shapes[s],
                                           (size_t)row + s);
     one_weight_has_one_gradient();
+    a_gate_that_is_nan_lets_everything_pass();
 }
 
 void test_large_units(void)

@@ -199,7 +199,10 @@ def test_a_real_signal_ends_a_real_process(tmp_path, command):
         output, error = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert (process.returncode, output) == (130, ""), error
+    # A shell shows both as 130: CPython ends by the signal itself where that came while exec() ran, as it does
+    # when a dataclass is made.
+    assert process.returncode in (130, -signal.SIGINT), error
+    assert output == ""
     assert re.fullmatch(f"relu-fast( lab {command})?: interrupted(; nothing was written)?\n", error)
     assert list((tmp_path / "out").iterdir()) == []
 
