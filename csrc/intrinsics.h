@@ -48,12 +48,15 @@ static RF_INLINE void rf_put(void *to, const void *from, int stream)
 }
 #endif
 
-/* RF_STREAM_BYTES at once. */
+/* RF_STREAM_BYTES at once, one vector after the other: the halves of a line that the compiler stores apart wait
+ * for each other in the few buffers that there are. */
 static RF_INLINE void rf_stream(void *to, const void *from)
 {
     RF_UNROLLED
-    for (int i = 0; i < RF_STREAM_BYTES; i += RF_VECTOR_BYTES)
+    for (int i = 0; i < RF_STREAM_BYTES; i += RF_VECTOR_BYTES) {
         rf_put((char *)to + i, (const char *)from + i, 1);
+        __asm__ volatile("" ::: "memory");
+    }
 }
 
 /* Orders streamed stores before whatever says that they are done. */
