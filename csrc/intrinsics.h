@@ -48,8 +48,8 @@ static RF_INLINE void rf_put(void *to, const void *from, int stream)
 }
 #endif
 
-/* RF_STREAM_BYTES at once, one vector after the other: the halves of a line that the compiler stores apart wait
- * for each other in the few buffers that there are. */
+/* RF_STREAM_BYTES at once, one vector after the other: the halves of a line that the compiler stores apart
+ * wait for each other in the few buffers that there are. */
 static RF_INLINE void rf_stream(void *to, const void *from)
 {
     RF_UNROLLED
