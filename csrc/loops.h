@@ -1,8 +1,9 @@
 /* Elementwise loops for type T. `args` are the data (x; or grad_output and x or y), then the parameters, then
  * the outputs.
  *
- * A loop wants its data contiguous and its parameters constant (step 0) or contiguous, too. Anything else
- * goes through F(gathered): blocks are copied into contiguous scratch, so that every stride gets vector code.
+ * A loop wants whole vectors, its data contiguous and its parameters constant (step 0) or contiguous, too.
+ * Anything else goes through F(in_vectors), which copies what is not so into scratch that is: every stride gets
+ * vector code, and no row has its mathematics once more for single elements.
  * RF_INDEPENDENT: outputs are inputs or apart from them (or behind: a vector is loaded before it is stored),
  * so no store feeds a later load. */
 
@@ -32,9 +33,8 @@ static RF_INLINE int F(feeds_itself)(int n_in, char *const *args, ptrdiff_t n, c
     return n_in == 2 && n > 1 && steps[2] == steps[0] && args[2] == args[0] + steps[0];
 }
 
-/* noinline: one copy serves every row */
-static __attribute__((noinline)) void F(gathered)(rf_loop *loop, int n_in, int n_out, char *const *args,
-                                                  ptrdiff_t n, const ptrdiff_t *steps)
+static void F(gathered)(rf_loop *loop, int n_in, int n_out, char *const *args, ptrdiff_t n,
+                        const ptrdiff_t *steps)
 {
     T scratch[F(MAX_ARGS)][F(BLOCK)];
     char *block[F(MAX_ARGS)];
@@ -55,6 +55,39 @@ static __attribute__((noinline)) void F(gathered)(rf_loop *loop, int n_in, int n
             if (steps[a] != sizeof(T))
                 F(copy_strided)(args[a] + start * steps[a], steps[a], block[a], sizeof(T), m);
     }
+}
+
+/* Whether data and outputs are contiguous, and parameters either constant or contiguous. */
+static RF_INLINE int F(in_order)(int n_data, int n_in, int n_out, char *const *args, ptrdiff_t n,
+                                 const ptrdiff_t *steps)
+{
+    return F(every_step)(sizeof(T), steps, 0, n_data) & F(every_step)(sizeof(T), steps, n_in, n_in + n_out) &
+               (F(every_step)(0, steps, n_data, n_in) | F(every_step)(sizeof(T), steps, n_data, n_in)) &&
+           !F(feeds_itself)(n_in, args, n, steps);
+}
+
+/* noinline: one copy serves every row */
+static __attribute__((noinline)) void F(in_vectors)(rf_loop *loop, int n_data, int n_in, int n_out,
+                                                    char *const *args, ptrdiff_t n, const ptrdiff_t *steps,
+                                                    ptrdiff_t ahead)
+{
+    if (!F(in_order)(n_data, n_in, n_out, args, n, steps)) {
+        F(gathered)(loop, n_in, n_out, args, n, steps);
+        return;
+    }
+    T line[F(MAX_ARGS)][F(VECTOR)] __attribute__((aligned(64)));
+    char *rest[F(MAX_ARGS)];
+    const ptrdiff_t whole = n & -(ptrdiff_t)F(VECTOR), done = whole * (ptrdiff_t)sizeof(T);
+    const size_t left = (size_t)(n - whole) * sizeof(T);
+    if (whole) loop(args, whole, steps, ahead);
+    for (int a = 0; a < n_in + n_out; a++) {
+        rest[a] = steps[a] ? (char *)line[a] : args[a];
+        if (steps[a] == 0 || a >= n_in) continue;
+        memset(line[a], 0, sizeof line[a]);
+        memcpy(line[a], args[a] + done, left);
+    }
+    loop(rest, F(VECTOR), steps, 0);
+    for (int a = n_in; a < n_in + n_out; a++) memcpy(args[a] + done, line[a], left);
 }
 
 /* y = f(g, x, p, q), and beside it w = f_weight(g, x), the gradient of a learned parameter, unless that is
@@ -164,35 +197,13 @@ static RF_INLINE void F(map_any)(const TYPE(row) row, TYPE(arrays) a, ptrdiff_t 
     }
 }
 
-/* What whole vectors leave is copied into one, which goes the same way: the mathematics once more, for
- * single elements, would double the code, and for all but the cheapest rows the time. */
 static RF_INLINE void F(map)(rf_loop *self, const TYPE(row) row, char *const *args, ptrdiff_t n,
                              const ptrdiff_t *steps, ptrdiff_t ahead)
 {
-    const int n_data = row.n_data, n_in = n_data + row.n_params, n_out = row.f_weight ? 2 : 1;
-    const int constant = F(every_step)(0, steps, n_data, n_in);
-    if (!(F(every_step)(sizeof(T), steps, 0, n_data) & F(every_step)(sizeof(T), steps, n_in, n_in + n_out) &
-          (constant | F(every_step)(sizeof(T), steps, n_data, n_in))) ||
-        F(feeds_itself)(n_in, args, n, steps)) {
-        F(gathered)(self, n_in, n_out, args, n, steps);
-        return;
-    }
-    T line[F(MAX_ARGS)][F(VECTOR)] __attribute__((aligned(64)));
-    char *rest[F(MAX_ARGS)];
-    char *const *at = args;
-    const ptrdiff_t whole = n & -(ptrdiff_t)F(VECTOR);
-    const size_t left = (size_t)(n - whole) * sizeof(T);
-    for (ptrdiff_t m = whole;; m = F(VECTOR)) {
-        F(map_any)(row, F(arrays_of)(row, at), m, constant, at == rest ? 0 : ahead);
-        if (left == 0 || at == rest) break;
-        for (int a = 0; a < n_in + n_out; a++) {
-            rest[a] = a >= n_data && a < n_in && constant ? args[a] : (char *)line[a];
-            if (rest[a] == args[a] || a >= n_in) continue;
-            memset(line[a], 0, sizeof line[a]);
-            memcpy(line[a], args[a] + whole * (ptrdiff_t)sizeof(T), left);
-        }
-        at = rest;
-    }
-    for (int a = n_in; a < n_in + n_out && left; a++)
-        memcpy(args[a] + whole * (ptrdiff_t)sizeof(T), line[a], left);
+    const int n_in = row.n_data + row.n_params, n_out = row.f_weight ? 2 : 1;
+    const ptrdiff_t whole = n & -(ptrdiff_t)F(VECTOR); /* the compiler sees that nothing is left */
+    if (n == whole && F(in_order)(row.n_data, n_in, n_out, args, n, steps))
+        F(map_any)(row, F(arrays_of)(row, args), whole, F(every_step)(0, steps, row.n_data, n_in), ahead);
+    else
+        F(in_vectors)(self, row.n_data, n_in, n_out, args, n, steps, ahead);
 }
