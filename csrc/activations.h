@@ -2,7 +2,7 @@
  *
  *   RF_SCALARS  the functions for type T, forward and backward side by side. F(name) is the name for T.
  *               <name>(x, params...), <name>_backward(grad_output, x, params...), and where the gradient can
- *               be told from the output: <name>_backward_y(grad_output, y, params...).
+ *               be told from the output, but not as from x: <name>_backward_y(grad_output, y, params...).
  *   RF_ROW      RF_ROW(name, KIND, cost, (param, default), (param, default), gate, ceiling, mask, formula)
  *               KIND     UNARY no parameter; PARAM one; PARAMS two; WEIGHT one that is learned: its backward
  *                        has a second output, <name>_backward_weight(grad_output, x)
@@ -10,7 +10,8 @@
  *               gate     at or below it output and gradient are zero; ceiling: at or above it the gradient
  *                        is; each an expression in the parameters p[0], p[1], or RF_NOWHERE
  *               mask     whether one bit an element is enough for the backward pass: see rf_mask
- *   RF_FROM_Y   RF_FROM_Y(name, KIND) for the rows that have <name>_backward_y
+ *   RF_FROM_Y   RF_FROM_Y(name, KIND, function) for the rows whose gradient the function tells from y; SHARED
+ *               where it is one that is there already
  *
  * A new activation is its pair, its row, its oracle in tests/reference.py and its line in the exports. */
 
@@ -19,12 +20,10 @@
 /* relu: x where x > 0, else +0; NaN passes, and so does the gradient there. */
 static RF_INLINE T F(relu)(T x) { return x <= 0 ? 0 : x; }
 static RF_INLINE T F(relu_backward)(T g, T x) { return x <= 0 ? 0 : g; }
-static RF_INLINE T F(relu_backward_y)(T g, T y) { return F(relu_backward)(g, y); }
 
 /* relu6: clip to [0, 6]; NaN passes, and so does the gradient there. */
 static RF_INLINE T F(relu6)(T x) { return F(at_most)(F(relu)(x), 6); }
 static RF_INLINE T F(relu6_backward)(T g, T x) { return F(stopped_outside)(g, x, 0, 6); }
-static RF_INLINE T F(relu6_backward_y)(T g, T y) { return F(relu6_backward)(g, y); }
 
 /* squared_relu: relu(x)^2 (arXiv 2109.08668); the gradient at NaN is that of relu. */
 static RF_INLINE T F(squared_relu)(T x) { return F(relu)(x) * F(relu)(x); }
@@ -37,12 +36,10 @@ static RF_INLINE T F(squared_relu_backward)(T g, T x)
 /* leaky_relu: x where x > 0, else slope * x; with slope 0 it is relu, for infinite x too. */
 static RF_INLINE T F(leaky_relu)(T x, T slope) { return x > 0 ? x : F(times)(slope, x); }
 static RF_INLINE T F(leaky_relu_backward)(T g, T x, T slope) { return x > 0 ? g : F(times)(slope, g); }
-static RF_INLINE T F(leaky_relu_backward_y)(T g, T y, T slope) { return F(leaky_relu_backward)(g, y, slope); }
 
 /* prelu: leaky_relu whose slope is learned; its gradient is x where x <= 0. */
 static RF_INLINE T F(prelu)(T x, T weight) { return F(leaky_relu)(x, weight); }
 static RF_INLINE T F(prelu_backward)(T g, T x, T weight) { return F(leaky_relu_backward)(g, x, weight); }
-static RF_INLINE T F(prelu_backward_y)(T g, T y, T weight) { return F(leaky_relu_backward)(g, y, weight); }
 static RF_INLINE T F(prelu_backward_weight)(T g, T x) { return x > 0 ? 0 : g * x; }
 
 /* thresholded_relu: x where x > alpha, else +0; NaN passes, and so does the gradient there. */
@@ -319,10 +316,6 @@ static RF_INLINE T F(hardtanh_backward)(T g, T x, T min_val, T max_val)
 {
     return F(stopped_outside)(g, x, min_val, max_val);
 }
-static RF_INLINE T F(hardtanh_backward_y)(T g, T y, T min_val, T max_val)
-{
-    return F(stopped_outside)(g, y, min_val, max_val);
-}
 
 #endif /* RF_SCALARS */
 
@@ -330,29 +323,29 @@ static RF_INLINE T F(hardtanh_backward_y)(T g, T y, T min_val, T max_val)
 /* clang-format off */
 RF_ROW(relu,             UNARY,  RF_CHEAP,  RF_NO_PARAM,              RF_NO_PARAM,      0, RF_NOWHERE, RF_MASK_GATED,
        "max(x, 0)")
-RF_FROM_Y(relu, UNARY)
+RF_FROM_Y(relu, SHARED, relu_backward)
 RF_ROW(relu6,            UNARY,  RF_CHEAP,  RF_NO_PARAM,              RF_NO_PARAM,      0, 6, RF_MASK_GATED,
        "min(max(x, 0), 6)")
-RF_FROM_Y(relu6, UNARY)
+RF_FROM_Y(relu6, SHARED, relu6_backward)
 RF_ROW(squared_relu,     UNARY,  RF_CHEAP,  RF_NO_PARAM,              RF_NO_PARAM,      0, RF_NOWHERE, RF_MASK_NONE,
        "max(x, 0) ** 2")
 RF_ROW(leaky_relu,       PARAM,  RF_CHEAP,  ("negative_slope", 0.01), RF_NO_PARAM,      p[0] == 0 ? 0 : RF_NOWHERE, RF_NOWHERE, RF_MASK_SLOPE,
        "x if x > 0 else negative_slope * x")
-RF_FROM_Y(leaky_relu, PARAM)
+RF_FROM_Y(leaky_relu, SHARED, leaky_relu_backward)
 RF_ROW(prelu,            WEIGHT, RF_CHEAP,  ("weight", RF_REQUIRED),  RF_NO_PARAM,      p[0] == 0 ? 0 : RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x if x > 0 else weight * x")
-RF_FROM_Y(prelu, WEIGHT)
+RF_FROM_Y(prelu, SHARED, leaky_relu_backward)
 RF_ROW(thresholded_relu, PARAM,  RF_CHEAP,  ("alpha", 1.0),           RF_NO_PARAM,      p[0], RF_NOWHERE, RF_MASK_GATED,
        "x if x > alpha else 0")
 RF_ROW(elu,              PARAM,  RF_COSTLY, ("alpha", 1.0),           RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x if x > 0 else alpha * (exp(x) - 1)")
-RF_FROM_Y(elu, PARAM)
+RF_FROM_Y(elu, PARAM, elu_backward_y)
 RF_ROW(selu,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (exp(x) - 1))")
-RF_FROM_Y(selu, UNARY)
+RF_FROM_Y(selu, UNARY, selu_backward_y)
 RF_ROW(celu,             PARAM,  RF_COSTLY, ("alpha", 1.0),           RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x if x > 0 else alpha * (exp(x / alpha) - 1)")
-RF_FROM_Y(celu, PARAM)
+RF_FROM_Y(celu, PARAM, celu_backward_y)
 RF_ROW(gelu,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x * (1 + erf(x / sqrt(2))) / 2")
 RF_ROW(gelu_tanh,        UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
@@ -369,10 +362,10 @@ RF_ROW(softsign,         UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARA
        "x / (1 + abs(x))")
 RF_ROW(sigmoid,          UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "1 / (1 + exp(-x))")
-RF_FROM_Y(sigmoid, UNARY)
+RF_FROM_Y(sigmoid, UNARY, sigmoid_backward_y)
 RF_ROW(tanh,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "(exp(x) - exp(-x)) / (exp(x) + exp(-x))")
-RF_FROM_Y(tanh, UNARY)
+RF_FROM_Y(tanh, UNARY, tanh_backward_y)
 RF_ROW(hardsigmoid,      PARAMS, RF_CHEAP,  ("alpha", 1.0 / 6),       ("beta", 0.5),    p[0] > 0 ? -p[1] / p[0] : RF_NOWHERE,
        p[0] > 0 ? (1 - p[1]) / p[0] : RF_NOWHERE, RF_MASK_NONE,
        "min(max(alpha * x + beta, 0), 1)")
@@ -380,7 +373,7 @@ RF_ROW(hardswish,        UNARY,  RF_CHEAP,  RF_NO_PARAM,              RF_NO_PARA
        "x * min(max(x + 3, 0), 6) / 6")
 RF_ROW(hardtanh,         PARAMS, RF_CHEAP,  ("min_val", -1.0),        ("max_val", 1.0), p[0], p[1], RF_MASK_GATED,
        "min(max(x, min_val), max_val)")
-RF_FROM_Y(hardtanh, PARAMS)
+RF_FROM_Y(hardtanh, SHARED, hardtanh_backward)
 /* clang-format on */
 #undef RF_ROW
 #undef RF_FROM_Y

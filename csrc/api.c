@@ -27,7 +27,7 @@
                   .param_defaults = {DEFAULT_OF param, DEFAULT_OF param2},                                   \
                   .mask = mask_kind,                                                                         \
                   .n_gradients = N_GRADIENTS_##KIND},
-#define RF_FROM_Y(name, KIND) [RF_##name].from_y = 1,
+#define RF_FROM_Y(name, ...) [RF_##name].from_y = 1,
 static const rf_activation_info infos[] = {
 #include "activations.h"
 };
@@ -35,7 +35,7 @@ static const rf_activation_info infos[] = {
 #define RF_ROW(name, KIND, cost, param, param2, gate, ceiling, mask, formula)                                \
     static double gate_of_##name(const double *p) { return (void)p, gate; }                                  \
     static double ceiling_of_##name(const double *p) { return (void)p, ceiling; }
-#define RF_FROM_Y(name, KIND)
+#define RF_FROM_Y(...)
 #include "activations.h"
 
 typedef double edge(const double *params);
@@ -43,7 +43,7 @@ static const struct {
     edge *gate, *ceiling;
 } edges[] = {
 #define RF_ROW(name, ...) [RF_##name] = {gate_of_##name, ceiling_of_##name},
-#define RF_FROM_Y(name, KIND)
+#define RF_FROM_Y(...)
 #include "activations.h"
 };
 

@@ -12,6 +12,11 @@
 #include <string.h>
 
 #define RF_INLINE inline __attribute__((always_inline))
+#ifdef __clang__
+#define RF_ONCE __attribute__((noinline))
+#else
+#define RF_ONCE __attribute__((noipa))
+#endif
 /* No element depends on another. With gcc this also vectorises where -Os asks for little code, and keeps
  * short loops from being unrolled before they are vectorised. */
 #define RF_INDEPENDENT _Pragma("omp simd")
@@ -157,9 +162,9 @@ const rf_kernels SYMBOL(RF_ISA) = {
     .loops =
         {
 #define RF_ROW(name, ...) [RF_##name] = {LOOPS_OF(name, f32), LOOPS_OF(name, f64)},
-#define RF_FROM_Y(name, KIND)                                                                                \
-    [RF_##name][RF_FLOAT32][RF_BACKWARD_Y] = name##_backward_y_loop_f32,                                     \
-    [RF_##name][RF_FLOAT64][RF_BACKWARD_Y] = name##_backward_y_loop_f64,
+#define RF_FROM_Y(name, KIND, function)                                                                      \
+    [RF_##name][RF_FLOAT32][RF_BACKWARD_Y] = function##_loop_f32,                                     \
+    [RF_##name][RF_FLOAT64][RF_BACKWARD_Y] = function##_loop_f64,
 #include "activations.h"
         },
     .halves = {{widen_float16, narrow_float16}, {widen_bfloat16, narrow_bfloat16}},

@@ -6,7 +6,7 @@
 
 enum {
 #define RF_ROW(name, ...) RF_##name,
-#define RF_FROM_Y(name, KIND)
+#define RF_FROM_Y(...)
 #include "activations.h"
     RF_N_ACTIVATIONS
 };

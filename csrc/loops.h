@@ -66,8 +66,8 @@ static RF_INLINE int F(in_order)(int n_data, int n_in, int n_out, char *const *a
            !F(feeds_itself)(n_in, args, n, steps);
 }
 
-/* noinline: one copy serves every row */
-static __attribute__((noinline)) void F(in_vectors)(rf_loop *loop, int n_data, int n_in, int n_out,
+/* one copy serves every row */
+static RF_ONCE void F(in_vectors)(rf_loop *loop, int n_data, int n_in, int n_out,
                                                     char *const *args, ptrdiff_t n, const ptrdiff_t *steps,
                                                     ptrdiff_t ahead)
 {
@@ -155,45 +155,40 @@ static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, pt
 }
 
 /* Many operations: each vector is in a register until it is stored, in whichever way, so that there is one
- * copy of the mathematics. */
+ * copy of the mathematics, and a second for a parameter that is known: 1, as most alphas and betas are, is a
+ * constant to the compiler, whose products vanish. Other parameters are read from memory, those that are
+ * constant over and over. */
 static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t n, int constant,
-                                    ptrdiff_t ahead)
+                                    int known, ptrdiff_t ahead)
 {
-    T line[F(VECTOR)] __attribute__((aligned(64)));
-    for (ptrdiff_t i = 0; i < n; i += F(VECTOR)) {
+    T line[F(VECTOR)] __attribute__((aligned(64))), same[F(VECTOR)] __attribute__((aligned(64)));
+    for (ptrdiff_t j = 0; j < F(VECTOR); j++) same[j] = a.p0;
+    const T *p = constant ? same : a.p;
+    const ptrdiff_t step = constant ? 0 : F(VECTOR);
+    for (ptrdiff_t i = 0; i < n; i += F(VECTOR), p += step) {
         if (__builtin_expect(ahead != 0, 0)) {
             __builtin_prefetch((const char *)(a.x + i) + ahead, 0, 2);
             if (row.n_data > 1) __builtin_prefetch(a.g + i + F(AHEAD), 0, 2);
         }
         RF_INDEPENDENT
-        for (ptrdiff_t j = 0; j < F(VECTOR); j++) {
-            const T g = F(first_input)(row, a, i + j), x = a.x[i + j];
-            line[j] = constant ? row.f(g, x, a.p0, a.q0)
-                               : row.f(g, x, a.p[i + j], row.n_params > 1 ? a.q[i + j] : 0);
-        }
+        for (ptrdiff_t j = 0; j < F(VECTOR); j++)
+            line[j] = row.f(F(first_input)(row, a, i + j), a.x[i + j], known ? a.p0 : p[j], 0);
         rf_put(a.y + i, line, ahead != 0);
     }
-}
-
-static RF_INLINE void F(map_lines)(const TYPE(row) row, TYPE(arrays) a, ptrdiff_t n, int constant,
-                                   ptrdiff_t ahead)
-{
-    if (row.cost == RF_CHEAP)
-        F(map_cheap)(row, a, n, constant, ahead);
-    else
-        F(map_costly)(row, a, n, constant, ahead);
 }
 
 static RF_INLINE void F(map_any)(const TYPE(row) row, TYPE(arrays) a, ptrdiff_t n, int constant,
                                  ptrdiff_t ahead)
 {
-    if (row.cost == RF_COSTLY && row.n_params == 1 && constant && a.p0 == 1) {
-        a.p0 = 1; /* as most alphas and betas are: to the compiler a constant, whose products vanish */
-        F(map_lines)(row, a, n, 1, ahead);
-    } else if (constant) {
-        F(map_lines)(row, a, n, 1, ahead);
+    if (row.cost == RF_CHEAP && constant) {
+        F(map_cheap)(row, a, n, 1, ahead);
+    } else if (row.cost == RF_CHEAP) {
+        F(map_cheap)(row, a, n, 0, ahead);
+    } else if (row.n_params && constant && a.p0 == 1) {
+        a.p0 = 1;
+        F(map_costly)(row, a, n, 1, 1, ahead);
     } else {
-        F(map_lines)(row, a, n, 0, ahead);
+        F(map_costly)(row, a, n, constant, row.n_params == 0, ahead);
     }
 }
 

@@ -1,5 +1,5 @@
-/* The loops of every row of the table, for type T: those of loops.h with the row's scalars inlined. For relu:
- * relu_loop, relu_backward_loop and relu_backward_y_loop. */
+/* The loops of every row of the table, for type T: those of loops.h with the row's scalars inlined. For elu:
+ * elu_loop, elu_backward_loop and elu_backward_y_loop. */
 
 /* The scalars of a row under one signature: (grad_output, x or y, parameters). */
 #define UNARY_AS_MAP(name)                                                                                   \
@@ -16,6 +16,7 @@
 #define PARAMS_AS_GRADIENT(name)                                                                             \
     static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return F(name)(g, x, p, q); }
 #define WEIGHT_AS_GRADIENT(name) PARAM_AS_GRADIENT(name)
+#define SHARED_AS_GRADIENT(name)
 
 #define LOOP(name, cost, n_data, n_params, f_weight)                                                         \
     static void F(name##_loop)(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead)      \
@@ -29,14 +30,13 @@
 #define PARAMS_LOOPS(name, cost) LOOP(name, cost, 1, 2, NULL) LOOP(name##_backward, cost, 2, 2, NULL)
 #define WEIGHT_LOOPS(name, cost)                                                                             \
     LOOP(name, cost, 1, 1, NULL) LOOP(name##_backward, cost, 2, 1, F(name##_backward_weight))
-#define UNARY_LOOPS_Y(name) LOOP(name##_backward_y, RF_CHEAP, 2, 0, NULL)
-#define PARAM_LOOPS_Y(name) LOOP(name##_backward_y, RF_CHEAP, 2, 1, NULL)
-#define PARAMS_LOOPS_Y(name) LOOP(name##_backward_y, RF_CHEAP, 2, 2, NULL)
-#define WEIGHT_LOOPS_Y(name) LOOP(name##_backward_y, RF_CHEAP, 2, 1, NULL)
+#define UNARY_LOOPS_Y(name) LOOP(name, RF_CHEAP, 2, 0, NULL)
+#define PARAM_LOOPS_Y(name) LOOP(name, RF_CHEAP, 2, 1, NULL)
+#define SHARED_LOOPS_Y(name)
 
 #define RF_ROW(name, KIND, cost, ...)                                                                        \
     KIND##_AS_MAP(name) KIND##_AS_GRADIENT(name##_backward) KIND##_LOOPS(name, cost)
-#define RF_FROM_Y(name, KIND) KIND##_AS_GRADIENT(name##_backward_y) KIND##_LOOPS_Y(name)
+#define RF_FROM_Y(name, KIND, function) KIND##_AS_GRADIENT(function) KIND##_LOOPS_Y(function)
 #include "activations.h"
 #undef UNARY_AS_MAP
 #undef PARAM_AS_MAP
@@ -46,6 +46,7 @@
 #undef PARAM_AS_GRADIENT
 #undef PARAMS_AS_GRADIENT
 #undef WEIGHT_AS_GRADIENT
+#undef SHARED_AS_GRADIENT
 #undef LOOP
 #undef UNARY_LOOPS
 #undef PARAM_LOOPS
@@ -53,5 +54,4 @@
 #undef WEIGHT_LOOPS
 #undef UNARY_LOOPS_Y
 #undef PARAM_LOOPS_Y
-#undef PARAMS_LOOPS_Y
-#undef WEIGHT_LOOPS_Y
+#undef SHARED_LOOPS_Y

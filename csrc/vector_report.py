@@ -20,12 +20,11 @@ VECTOR_BYTES = {"neon": 16, "baseline": 16, "avx2": 32, "avx512": 64}
 # A loop that must be vectorised, and how a loop of a row says what it is.
 LOOP = re.compile(r"#pragma (?:omp simd|GCC ivdep)")
 ROW = re.compile(r"\(row_f\d\d\)\{[^{}]*, (?P<n_params>\d), (?P<cost>RF_\w+)\}")
-# Copies of the loops of loops.h by cost and number of parameters: costly rows have one for constant parameters, one
-# for arrays of them, and one for a single 1; cheap rows, in memory or past the cache, two and one.
-COPIES = {"RF_COSTLY": (1, 3, 2), "RF_CHEAP": (2, 3, 3)}
-# The loops of a row, and of one whose gradient can be told from its output.
+# Copies of the loops of loops.h by cost and number of parameters: costly rows have one, and one where the parameter is
+# 1; cheap rows have two, in memory and past the cache, and one for arrays of parameters.
+COPIES = {"RF_COSTLY": (1, 2), "RF_CHEAP": (2, 3, 3)}
+# The loops of a row; where the output tells the gradient, the table names one more.
 LOOPS = ["loop", "backward_loop"]
-LOOPS_FROM_Y = ["backward_y_loop"]
 TYPES = ["f32", "f64"]
 
 
@@ -59,11 +58,11 @@ def instruction_sets(cc):
 def rows_of_the_table():
     """Names of the functions that every activation must have."""
     table = (HERE / "activations.h").read_text()
-    from_y = re.findall(r"^RF_FROM_Y\((\w+),", table, re.MULTILINE)
-    return {
-        row: [f"{row}_{kind}_{t}" for kind in LOOPS + (LOOPS_FROM_Y if row in from_y else []) for t in TYPES]
-        for row in re.findall(r"^RF_ROW\((\w+),", table, re.MULTILINE)
-    }
+    rows = re.findall(r"^RF_ROW\((\w+),", table, re.MULTILINE)
+    loops = {row: [f"{row}_{kind}" for kind in LOOPS] for row in rows}
+    for row, function in re.findall(r"^RF_FROM_Y\((\w+), (?!SHARED)\w+, (\w+)\)", table, re.MULTILINE):
+        loops[row].append(f"{function}_loop")
+    return {row: [f"{loop}_{t}" for loop in mine for t in TYPES] for row, mine in loops.items()}
 
 
 def functions_in(source):
@@ -115,8 +114,7 @@ def shortfalls(cc, name, flags, extra):
     expected = expected_loops(output_of([*command, "-E", "-P"]))
     with tempfile.TemporaryDirectory() as folder:
         dump = Path(folder, "vectoriser")
-        # equal functions (of leaky_relu and prelu) would be merged into one
-        options = ["-c", f"-o{folder}/o", "-fno-ipa-icf", f"-fdump-tree-vect-optimized={dump}", *extra]
+        options = ["-c", f"-o{folder}/o", f"-fdump-tree-vect-optimized={dump}", *extra]
         output_of([*command, *options])
         # with the vectoriser switched off there is no dump
         found = vectorised_loops(dump.read_text() if dump.exists() else "", width)
