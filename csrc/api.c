@@ -155,8 +155,7 @@ void rf_narrow(rf_dtype dtype, const double *from, void *to, size_t n)
  * that out takes longer than relu of a few numbers. */
 enum { FEW = 1024 };
 
-/* By element size, number of data inputs less one, number of parameters. Constant: loops compare steps by the
- * vector, which stalls on steps that were just written one by one. */
+/* By element size, number of data inputs less one, number of parameters. */
 #define STEPS(size)                                                                                          \
     {                                                                                                        \
         {{size, size}, {size, 0, size}, {size, 0, 0, size}},                                                 \
@@ -189,14 +188,15 @@ static rf_status run(rf_activation activation, rf_direction direction, rf_dtype 
     if (n_params && meet(one_block(params, params_bytes), one_block(out, bytes))) return RF_EOVERLAP;
     for (int i = 0; i < n_params; i++) args[n_args++] = (char *)params + (size_t)i * size;
     args[n_args] = out;
-    const ptrdiff_t *steps = steps_of[size][n_data - 1][n_params];
     if (n <= FEW && dtype < RF_N_COMPUTED) {
-        rf_loop *loop = rf_active_kernels()->loops[activation][dtype][direction];
+        const rf_kernels *kernels = rf_active_kernels();
+        rf_loop *loop = kernels->loops[activation][dtype][direction];
         rf_fp_state saved = rf_fp_enter();
-        loop(args, (ptrdiff_t)n, steps, 0);
+        kernels->call_in_order[dtype](loop, rf_arity_of(&infos[activation], direction), args, (ptrdiff_t)n, 1,
+                                      0);
         rf_fp_leave(saved);
     } else {
-        rf_run(activation, direction, dtype, args, (ptrdiff_t)n, steps);
+        rf_run(activation, direction, dtype, args, (ptrdiff_t)n, steps_of[size][n_data - 1][n_params]);
     }
     return RF_OK;
 }

@@ -99,25 +99,25 @@ static void get_halves(const rf_half *half, float *to, const char *from, ptrdiff
 }
 
 /* One of float's loops over arrays of halves. */
-static void half_loop(const rf_half *half, rf_loop *loop, int n_in, int n_out, char *const *args, ptrdiff_t n,
-                      const ptrdiff_t *steps, int stream)
+static void call_halves(const rf_half *half, rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n,
+                        const ptrdiff_t *steps, int stream)
 {
     float scratch[HALF_ARGS][HALF_BLOCK];
     char *block[HALF_ARGS];
     ptrdiff_t unit[HALF_ARGS];
     /* reduce and accumulate: each result is the first input of the next step */
-    int feeds_itself = n_in == 2 && steps[2] == steps[0] && args[2] == args[0] + steps[0];
+    int feeds_itself = arity.n_in == 2 && steps[2] == steps[0] && args[2] == args[0] + steps[0];
     ptrdiff_t most = feeds_itself ? 1 : HALF_BLOCK;
-    for (int a = 0; a < n_in + n_out; a++) {
+    for (int a = 0; a < arity.n_in + arity.n_out; a++) {
         block[a] = (char *)scratch[a];
-        unit[a] = a < n_in && steps[a] == 0 ? 0 : sizeof(float);
+        unit[a] = a < arity.n_in && steps[a] == 0 ? 0 : sizeof(float);
     }
     for (ptrdiff_t start = 0; start < n; start += most) {
         ptrdiff_t m = n - start < most ? n - start : most;
-        for (int a = 0; a < n_in; a++)
+        for (int a = 0; a < arity.n_in; a++)
             get_halves(half, scratch[a], args[a] + start * steps[a], steps[a], unit[a] ? m : 1);
-        loop(block, m, unit, 0);
-        for (int a = n_in; a < n_in + n_out; a++)
+        call_f32(loop, arity, block, m, unit, 0);
+        for (int a = arity.n_in; a < arity.n_in + arity.n_out; a++)
             put_halves(half, args[a] + start * steps[a], steps[a], scratch[a], m, stream);
     }
 }

@@ -12,11 +12,6 @@
 #include <string.h>
 
 #define RF_INLINE inline __attribute__((always_inline))
-#ifdef __clang__
-#define RF_ONCE __attribute__((noinline))
-#else
-#define RF_ONCE __attribute__((noipa))
-#endif
 /* No element depends on another. With gcc this also vectorises where -Os asks for little code, and keeps
  * short loops from being unrolled before they are vectorised. */
 #define RF_INDEPENDENT _Pragma("omp simd")
@@ -75,8 +70,6 @@ static RF_INLINE double step_f64(double a, double b, double c)
 
 #include "intrinsics.h"
 
-#include "halves.h"
-
 #include "constants.h"
 
 /* F(name) is a function or constant for the type T, TYPE(name) a type. */
@@ -99,6 +92,8 @@ static RF_INLINE double step_f64(double a, double b, double c)
 #undef U
 #undef COUNT
 #undef F
+
+#include "halves.h"
 
 #define RF_SCALARS
 #define T double
@@ -130,28 +125,26 @@ static void stream_out(void *to, const void *from, ptrdiff_t bytes, const void *
 }
 
 static float first(float g, float x, float p, float q) { return (void)g, (void)p, (void)q, x; }
-static void copy_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead)
+static void copy_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead)
 {
-    map_f32(copy_loop, (row_f32){first, NULL, 1, 0, RF_CHEAP}, args, n, steps, ahead);
+    map_f32((row_f32){first, NULL, 1, 0, RF_CHEAP}, args, n, constant, ahead);
 }
 static void stream_copy(float *to, const float *from, ptrdiff_t n)
 {
     char *args[] = {(char *)from, (char *)to};
-    const ptrdiff_t steps[] = {sizeof *from, sizeof *to};
-    copy_loop(args, n, steps, RF_AHEAD);
+    call_in_order_f32(copy_loop, (rf_arity){1, 1, 1}, args, n, 1, RF_AHEAD);
     rf_fence();
 }
 
 static float sum(float g, float x, float p, float q) { return (void)p, (void)q, g + x; }
-static void add_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead)
+static void add_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead)
 {
-    map_f32(add_loop, (row_f32){sum, NULL, 2, 0, RF_CHEAP}, args, n, steps, ahead);
+    map_f32((row_f32){sum, NULL, 2, 0, RF_CHEAP}, args, n, constant, ahead);
 }
 static void stream_add(float *to, const float *a, const float *b, ptrdiff_t n)
 {
     char *args[] = {(char *)a, (char *)b, (char *)to};
-    const ptrdiff_t steps[] = {sizeof *a, sizeof *b, sizeof *to};
-    add_loop(args, n, steps, RF_AHEAD);
+    call_in_order_f32(add_loop, (rf_arity){2, 2, 1}, args, n, 1, RF_AHEAD);
     rf_fence();
 }
 
@@ -163,12 +156,14 @@ const rf_kernels SYMBOL(RF_ISA) = {
         {
 #define RF_ROW(name, ...) [RF_##name] = {LOOPS_OF(name, f32), LOOPS_OF(name, f64)},
 #define RF_FROM_Y(name, KIND, function)                                                                      \
-    [RF_##name][RF_FLOAT32][RF_BACKWARD_Y] = function##_loop_f32,                                     \
+    [RF_##name][RF_FLOAT32][RF_BACKWARD_Y] = function##_loop_f32,                                            \
     [RF_##name][RF_FLOAT64][RF_BACKWARD_Y] = function##_loop_f64,
 #include "activations.h"
         },
+    .call = {call_f32, call_f64},
+    .call_in_order = {call_in_order_f32, call_in_order_f64},
     .halves = {{widen_float16, narrow_float16}, {widen_bfloat16, narrow_bfloat16}},
-    .half_loop = half_loop,
+    .call_halves = call_halves,
     .fence = fence,
     .stream_copy = stream_copy,
     .stream_add = stream_add,

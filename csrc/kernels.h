@@ -20,19 +20,40 @@ enum {
 /* Of a row: bound by memory wherever it is, or by arithmetic while data are in cache. */
 typedef enum { RF_CHEAP, RF_COSTLY } rf_cost;
 
-/* Elementwise: data, parameters, outputs; `steps` are bytes and may be anything.
+/* Elementwise: data, parameters, outputs, contiguous and in whole vectors; `constant`: parameters are one
+ * number each.
  *
  * `ahead` is 0, or asks that the outputs go past the cache, and says how many bytes past the last data input
- * that is which is needed next; then data and outputs are contiguous, outputs aligned to a cache line and
- * apart from the inputs, and parameters constant. */
-typedef void rf_loop(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead);
+ * that is which is needed next; then outputs are aligned to a cache line and apart from the inputs, and
+ * parameters constant. */
+typedef void rf_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead);
+
+/* From x; from (grad_output, x); from (grad_output, y). */
+typedef enum { RF_FORWARD, RF_BACKWARD, RF_BACKWARD_Y, RF_N_DIRECTIONS } rf_direction;
+
+/* How many arrays of a loop are data, inputs (data and parameters), outputs. */
+typedef struct {
+    uint8_t n_data, n_in, n_out;
+} rf_arity;
+static inline rf_arity rf_arity_of(const rf_activation_info *info, rf_direction direction)
+{
+    const int n_data = direction == RF_FORWARD ? 1 : 2;
+    return (rf_arity){.n_data = (uint8_t)n_data,
+                      .n_in = (uint8_t)(n_data + info->n_params),
+                      .n_out = (uint8_t)(direction == RF_BACKWARD ? info->n_gradients : 1)};
+}
+
+/* A loop for any `n` and any `steps`, in bytes; with `ahead` arrays are as it says. */
+typedef void rf_call(rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n, const ptrdiff_t *steps,
+                     ptrdiff_t ahead);
+
+/* For any `n`, of arrays in order: contiguous but for constant parameters. */
+typedef void rf_call_in_order(rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n, int constant,
+                              ptrdiff_t ahead);
 
 /* Where inputs are read one after the other. Without prefetching streams take up to three times as long; with
  * a page, whose addresses end in the same bits as the stores', a plain copy took a third longer on Zen 4. */
 enum { RF_AHEAD = 3072 };
-
-/* From x; from (grad_output, x); from (grad_output, y). */
-typedef enum { RF_FORWARD, RF_BACKWARD, RF_BACKWARD_Y, RF_N_DIRECTIONS } rf_direction;
 
 /* The types that kernels compute in. */
 #define RF_N_COMPUTED 2
@@ -100,10 +121,12 @@ typedef struct {
 typedef struct {
     /* NULL: the row has no such direction */
     rf_loop *loops[RF_N_ACTIVATIONS][RF_N_COMPUTED][RF_N_DIRECTIONS];
+    rf_call *call[RF_N_COMPUTED];
+    rf_call_in_order *call_in_order[RF_N_COMPUTED];
     rf_half halves[RF_N_DTYPES - RF_N_COMPUTED];
     /* float's loop over arrays of halves; with `stream` contiguous outputs go past the cache */
-    void (*half_loop)(const rf_half *half, rf_loop *loop, int n_in, int n_out, char *const *args, ptrdiff_t n,
-                      const ptrdiff_t *steps, int stream);
+    void (*call_halves)(const rf_half *half, rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n,
+                        const ptrdiff_t *steps, int stream);
     void (*fence)(void);
     /* to = from, and to = a + b, past the cache: what memory allows at best. Aligned to 64 bytes, floats. */
     void (*stream_copy)(float *to, const float *from, ptrdiff_t n);

@@ -1,11 +1,10 @@
 /* Elementwise loops for type T. `args` are the data (x; or grad_output and x or y), then the parameters, then
  * the outputs.
  *
- * A loop wants whole vectors, its data contiguous and its parameters constant (step 0) or contiguous, too.
- * Anything else goes through F(in_vectors), which copies what is not so into scratch that is: every stride gets
- * vector code, and no row has its mathematics once more for single elements.
- * RF_INDEPENDENT: outputs are inputs or apart from them (or behind: a vector is loaded before it is stored),
- * so no store feeds a later load. */
+ * A loop wants whole vectors, its data contiguous and its parameters constant or contiguous, too. Calls go
+ * through F(call), which copies what is not so into scratch that is: every stride gets vector code, and no
+ * row has its mathematics once more for single elements. RF_INDEPENDENT: outputs are inputs or apart from
+ * them (or behind: a vector is loaded before it is stored), so no store feeds a later load. */
 
 enum {
     F(BLOCK) = 256,
@@ -15,79 +14,87 @@ enum {
     F(AHEAD) = RF_AHEAD / sizeof(T),
 };
 
-static RF_INLINE int F(every_step)(ptrdiff_t step, const ptrdiff_t *steps, int from, int to)
-{
-    int yes = 1;
-    for (int i = from; i < to; i++) yes &= steps[i] == step;
-    return yes;
-}
-
 static void F(copy_strided)(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++) memcpy(to + i * to_step, from + i * from_step, sizeof(T));
 }
 
 /* ufunc.reduce and ufunc.accumulate: each result is the first input of the next step. */
-static RF_INLINE int F(feeds_itself)(int n_in, char *const *args, ptrdiff_t n, const ptrdiff_t *steps)
+static RF_INLINE int F(feeds_itself)(rf_arity arity, char *const *args, ptrdiff_t n, const ptrdiff_t *steps)
 {
-    return n_in == 2 && n > 1 && steps[2] == steps[0] && args[2] == args[0] + steps[0];
+    return arity.n_in == 2 && n > 1 && steps[2] == steps[0] && args[2] == args[0] + steps[0];
 }
 
-static void F(gathered)(rf_loop *loop, int n_in, int n_out, char *const *args, ptrdiff_t n,
-                        const ptrdiff_t *steps)
+/* What whole vectors leave is computed first, for it may be in place: of the last vector that there is, or of
+ * what is copied into one. */
+static void F(call_with_rest)(rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n, int constant,
+                              ptrdiff_t ahead)
+{
+    T line[F(MAX_ARGS)][F(VECTOR)] __attribute__((aligned(64)));
+    char *rest[F(MAX_ARGS)];
+    const ptrdiff_t whole = n & -(ptrdiff_t)F(VECTOR), left = n - whole;
+    for (int a = 0; a < arity.n_in + arity.n_out; a++) {
+        rest[a] = (char *)line[a];
+        if (constant && a >= arity.n_data && a < arity.n_in) {
+            rest[a] = args[a];
+        } else if (a < arity.n_in && whole) {
+            rest[a] = args[a] + (n - F(VECTOR)) * (ptrdiff_t)sizeof(T);
+        } else if (a < arity.n_in) {
+            memset(line[a], 0, sizeof line[a]);
+            memcpy(line[a], args[a], (size_t)left * sizeof(T));
+        }
+    }
+    loop(rest, F(VECTOR), constant, 0);
+    if (whole) loop(args, whole, constant, ahead);
+    for (int a = arity.n_in; a < arity.n_in + arity.n_out; a++)
+        memcpy((T *)args[a] + whole, line[a] + (whole ? F(VECTOR) - left : 0), (size_t)left * sizeof(T));
+}
+
+static void F(call_in_order)(rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n, int constant,
+                             ptrdiff_t ahead)
+{
+    if (n % F(VECTOR) == 0)
+        loop(args, n, constant, ahead);
+    else
+        F(call_with_rest)(loop, arity, args, n, constant, ahead);
+}
+
+/* Blocks are copied, which feed themselves element by element. */
+static void F(call_gathered)(rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n,
+                             const ptrdiff_t *steps)
 {
     T scratch[F(MAX_ARGS)][F(BLOCK)];
     char *block[F(MAX_ARGS)];
-    ptrdiff_t unit[F(MAX_ARGS)];
-    const int n_args = n_in + n_out;
-    const ptrdiff_t most = F(feeds_itself)(n_in, args, n, steps) ? 1 : F(BLOCK);
-    for (int a = 0; a < n_args; a++) unit[a] = sizeof(T);
+    const int n_args = arity.n_in + arity.n_out;
+    const ptrdiff_t most = F(feeds_itself)(arity, args, n, steps) ? 1 : F(BLOCK);
     for (ptrdiff_t start = 0; start < n; start += most) {
         ptrdiff_t m = n - start < most ? n - start : most;
         for (int a = 0; a < n_args; a++) {
             char *here = args[a] + start * steps[a];
             int direct = steps[a] == sizeof(T);
             block[a] = direct ? here : (char *)scratch[a];
-            if (!direct && a < n_in) F(copy_strided)(block[a], sizeof(T), here, steps[a], m);
+            if (!direct && a < arity.n_in) F(copy_strided)(block[a], sizeof(T), here, steps[a], m);
         }
-        loop(block, m, unit, 0);
-        for (int a = n_in; a < n_args; a++)
+        F(call_in_order)(loop, arity, block, m, 0, 0);
+        for (int a = arity.n_in; a < n_args; a++)
             if (steps[a] != sizeof(T))
                 F(copy_strided)(args[a] + start * steps[a], steps[a], block[a], sizeof(T), m);
     }
 }
 
-/* Whether data and outputs are contiguous, and parameters either constant or contiguous. */
-static RF_INLINE int F(in_order)(int n_data, int n_in, int n_out, char *const *args, ptrdiff_t n,
-                                 const ptrdiff_t *steps)
+/* Of data, parameters and outputs there are two at most: the first and the last. */
+static void F(call)(rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n, const ptrdiff_t *steps,
+                    ptrdiff_t ahead)
 {
-    return F(every_step)(sizeof(T), steps, 0, n_data) & F(every_step)(sizeof(T), steps, n_in, n_in + n_out) &
-               (F(every_step)(0, steps, n_data, n_in) | F(every_step)(sizeof(T), steps, n_data, n_in)) &&
-           !F(feeds_itself)(n_in, args, n, steps);
-}
-
-/* one copy serves every row */
-static RF_ONCE void F(in_vectors)(rf_loop *loop, int n_data, int n_in, int n_out,
-                                                    char *const *args, ptrdiff_t n, const ptrdiff_t *steps,
-                                                    ptrdiff_t ahead)
-{
-    if (!F(in_order)(n_data, n_in, n_out, args, n, steps)) {
-        F(gathered)(loop, n_in, n_out, args, n, steps);
-        return;
-    }
-    T line[F(MAX_ARGS)][F(VECTOR)] __attribute__((aligned(64)));
-    char *rest[F(MAX_ARGS)];
-    const ptrdiff_t whole = n & -(ptrdiff_t)F(VECTOR), done = whole * (ptrdiff_t)sizeof(T);
-    const size_t left = (size_t)(n - whole) * sizeof(T);
-    if (whole) loop(args, whole, steps, ahead);
-    for (int a = 0; a < n_in + n_out; a++) {
-        rest[a] = steps[a] ? (char *)line[a] : args[a];
-        if (steps[a] == 0 || a >= n_in) continue;
-        memset(line[a], 0, sizeof line[a]);
-        memcpy(line[a], args[a] + done, left);
-    }
-    loop(rest, F(VECTOR), steps, 0);
-    for (int a = n_in; a < n_in + n_out; a++) memcpy(args[a] + done, line[a], left);
+    const ptrdiff_t *data = steps, *params = steps + arity.n_data, *outputs = steps + arity.n_in;
+    const ptrdiff_t unit = sizeof(T), p = params[0], q = outputs[-1];
+    const int constant = (arity.n_in == arity.n_data) | ((p == 0) & (q == 0));
+    if (((data[0] == unit) & (params[-1] == unit) & (outputs[0] == unit) &
+         (outputs[arity.n_out - 1] == unit) & (constant | ((p == unit) & (q == unit)))) &&
+        !F(feeds_itself)(arity, args, n, steps))
+        F(call_in_order)(loop, arity, args, n, constant, ahead);
+    else
+        F(call_gathered)(loop, arity, args, n, steps);
 }
 
 /* y = f(g, x, p, q), and beside it w = f_weight(g, x), the gradient of a learned parameter, unless that is
@@ -134,7 +141,7 @@ static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, pt
 {
     T lines[F(LINES)] __attribute__((aligned(64))), lines_w[F(LINES)] __attribute__((aligned(64)));
     ptrdiff_t i = 0;
-    for (; ahead && constant && i + F(LINES) <= n; i += F(LINES)) {
+    for (; ahead && i + F(LINES) <= n; i += F(LINES)) {
         rf_prefetch((const char *)(a.x + i) + ahead);
         if (row.n_data > 1) rf_prefetch(a.g + i + F(AHEAD));
         RF_IN_REGISTERS
@@ -177,28 +184,19 @@ static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, p
     }
 }
 
-static RF_INLINE void F(map_any)(const TYPE(row) row, TYPE(arrays) a, ptrdiff_t n, int constant,
-                                 ptrdiff_t ahead)
+static RF_INLINE void F(map)(const TYPE(row) row, char *const *args, ptrdiff_t n, int constant,
+                             ptrdiff_t ahead)
 {
-    if (row.cost == RF_CHEAP && constant) {
+    TYPE(arrays) a = F(arrays_of)(row, args);
+    n &= -(ptrdiff_t)F(VECTOR); /* nothing changes, but the compiler knows */
+    if (row.cost == RF_CHEAP && (row.n_params == 0 || constant)) {
         F(map_cheap)(row, a, n, 1, ahead);
     } else if (row.cost == RF_CHEAP) {
-        F(map_cheap)(row, a, n, 0, ahead);
+        F(map_cheap)(row, a, n, 0, 0);
     } else if (row.n_params && constant && a.p0 == 1) {
         a.p0 = 1;
         F(map_costly)(row, a, n, 1, 1, ahead);
     } else {
         F(map_costly)(row, a, n, constant, row.n_params == 0, ahead);
     }
-}
-
-static RF_INLINE void F(map)(rf_loop *self, const TYPE(row) row, char *const *args, ptrdiff_t n,
-                             const ptrdiff_t *steps, ptrdiff_t ahead)
-{
-    const int n_in = row.n_data + row.n_params, n_out = row.f_weight ? 2 : 1;
-    const ptrdiff_t whole = n & -(ptrdiff_t)F(VECTOR); /* the compiler sees that nothing is left */
-    if (n == whole && F(in_order)(row.n_data, n_in, n_out, args, n, steps))
-        F(map_any)(row, F(arrays_of)(row, args), whole, F(every_step)(0, steps, row.n_data, n_in), ahead);
-    else
-        F(in_vectors)(self, row.n_data, n_in, n_out, args, n, steps, ahead);
 }

@@ -19,10 +19,9 @@
 #define SHARED_AS_GRADIENT(name)
 
 #define LOOP(name, cost, n_data, n_params, f_weight)                                                         \
-    static void F(name##_loop)(char *const *args, ptrdiff_t n, const ptrdiff_t *steps, ptrdiff_t ahead)      \
+    static void F(name##_loop)(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead)                \
     {                                                                                                        \
-        F(map)(F(name##_loop), (TYPE(row)){F(name##_map), f_weight, n_data, n_params, cost}, args, n, steps, \
-               ahead);                                                                                       \
+        F(map)((TYPE(row)){F(name##_map), f_weight, n_data, n_params, cost}, args, n, constant, ahead);      \
     }
 
 #define UNARY_LOOPS(name, cost) LOOP(name, cost, 1, 0, NULL) LOOP(name##_backward, cost, 2, 0, NULL)

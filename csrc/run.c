@@ -15,9 +15,10 @@ enum {
 
 typedef struct {
     const rf_kernels *kernels;
+    rf_dtype computed;
     rf_loop *loop;
     const rf_half *half; /* NULL: the loop's own type */
-    int n_data, n_in, n_out;
+    rf_arity arity;
     char *const *args;
     const ptrdiff_t *steps;
     ptrdiff_t n, head, share; /* the first part ends at head + share, the others are `share` elements */
@@ -29,32 +30,29 @@ static size_t size_of(rf_dtype dtype)
     return dtype == RF_FLOAT64 ? sizeof(double) : dtype == RF_FLOAT32 ? sizeof(float) : sizeof(uint16_t);
 }
 
-static void run_loop(const work *w, rf_loop *loop, int stream, char *const *args, ptrdiff_t n)
+static void run_loop(const work *w, int stream, char *const *args, ptrdiff_t n)
 {
     if (w->half)
-        w->kernels->half_loop(w->half, loop, w->n_in, w->n_out, args, n, w->steps, stream);
+        w->kernels->call_halves(w->half, w->loop, w->arity, args, n, w->steps, stream);
     else
-        loop(args, n, w->steps, 0);
+        w->kernels->call[w->computed](w->loop, w->arity, args, n, w->steps, stream ? RF_AHEAD : 0);
 }
 
 static void run_range(const work *w, ptrdiff_t first, ptrdiff_t last)
 {
     char *args[MAX_ARGS];
-    int n_args = w->n_in + w->n_out;
+    int n_args = w->arity.n_in + w->arity.n_out;
     for (int a = 0; a < n_args; a++) args[a] = w->args[a] + first * w->steps[a];
     if (!w->streams) {
-        run_loop(w, w->loop, 0, args, last - first);
+        run_loop(w, 0, args, last - first);
         return;
     }
     ptrdiff_t head = first ? 0 : w->head;
     if (head) {
-        run_loop(w, w->loop, 0, args, head);
+        run_loop(w, 0, args, head);
         for (int a = 0; a < n_args; a++) args[a] += head * w->steps[a];
     }
-    if (w->half)
-        run_loop(w, w->loop, 1, args, last - first - head);
-    else
-        w->loop(args, last - first - head, w->steps, RF_AHEAD);
+    run_loop(w, 1, args, last - first - head);
     w->kernels->fence();
 }
 
@@ -87,12 +85,13 @@ static int relation(const work *w, int in, int out, size_t size)
 static void inspect(work *w, size_t size, int *may_split, int *may_stream)
 {
     *may_split = *may_stream = 1;
-    for (int a = 0; a < w->n_in + w->n_out; a++)
-        *may_stream &= a >= w->n_data && a < w->n_in ? w->steps[a] == 0 : w->steps[a] == (ptrdiff_t)size;
-    for (int out = w->n_in; out < w->n_in + w->n_out; out++) {
+    for (int a = 0; a < w->arity.n_in + w->arity.n_out; a++)
+        *may_stream &=
+            a >= w->arity.n_data && a < w->arity.n_in ? w->steps[a] == 0 : w->steps[a] == (ptrdiff_t)size;
+    for (int out = w->arity.n_in; out < w->arity.n_in + w->arity.n_out; out++) {
         *may_split &= w->steps[out] != 0;
-        *may_stream &= (uintptr_t)w->args[out] % LINE == (uintptr_t)w->args[w->n_in] % LINE;
-        for (int in = 0; in < w->n_in; in++) {
+        *may_stream &= (uintptr_t)w->args[out] % LINE == (uintptr_t)w->args[w->arity.n_in] % LINE;
+        for (int in = 0; in < w->arity.n_in; in++) {
             int how = relation(w, in, out, size);
             *may_split &= how >= 0;
             *may_stream &= how == 0;
@@ -104,16 +103,13 @@ void rf_run(rf_activation activation, rf_direction direction, rf_dtype dtype, ch
             const ptrdiff_t *steps)
 {
     const rf_kernels *kernels = rf_active_kernels();
-    const rf_activation_info *info = rf_info(activation);
     const rf_dtype computed = dtype == RF_FLOAT64 ? RF_FLOAT64 : RF_FLOAT32;
-    const int n_data = direction == RF_FORWARD ? 1 : 2;
     work w = {
         .kernels = kernels,
+        .computed = computed,
         .loop = kernels->loops[activation][computed][direction],
         .half = dtype < RF_N_COMPUTED ? NULL : &kernels->halves[dtype - RF_N_COMPUTED],
-        .n_data = n_data,
-        .n_in = n_data + info->n_params,
-        .n_out = direction == RF_BACKWARD ? info->n_gradients : 1,
+        .arity = rf_arity_of(rf_info(activation), direction),
         .args = args,
         .steps = steps,
         .n = n,
@@ -125,8 +121,8 @@ void rf_run(rf_activation activation, rf_direction direction, rf_dtype dtype, ch
         int may_split, may_stream;
         inspect(&w, size, &may_split, &may_stream);
         w.streams = may_stream && n >= (ptrdiff_t)(STREAM_MIN_BYTES / size);
-        if (steps[w.n_in] == (ptrdiff_t)size)
-            w.head = (ptrdiff_t)((0 - (uintptr_t)args[w.n_in]) % LINE / size);
+        if (steps[w.arity.n_in] == (ptrdiff_t)size)
+            w.head = (ptrdiff_t)((0 - (uintptr_t)args[w.arity.n_in]) % LINE / size);
         ptrdiff_t most = may_split ? n / SHARE_MIN : 1, threads = most > 1 ? rf_get_num_threads() : 1;
         n_parts = (int)(threads < most ? threads : most);
         /* whole blocks of lines, so that every part streams from its first element on */

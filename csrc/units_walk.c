@@ -282,6 +282,8 @@ static strips run_row(const worker *w, const region *r, const block *b, const st
     const pass *p = w->pass;
     const rf_dtype computed = p->width == sizeof(double) ? RF_FLOAT64 : RF_FLOAT32;
     rf_loop *loop = p->kernels->loops[p->activation][computed][p->direction];
+    rf_call *call = p->kernels->call[computed];
+    const rf_arity arity = rf_arity_of(rf_info(p->activation), p->direction);
     const ptrdiff_t width = (ptrdiff_t)p->width;
     const int at_once = !varies(p) && streams_at_once(p, r, b, needed);
     const strips to =
@@ -310,12 +312,12 @@ static strips run_row(const worker *w, const region *r, const block *b, const st
             const char *next = strip_of(p, &r->source, b, k) + b->width * width;
             int apart = source.at == scratch(w, PRE_ACTIVATION);
             const ptrdiff_t apart_by = next - args[n_data - 1];
-            loop(args, length, steps,
+            call(loop, arity, args, length, steps,
                  b->band ? apart_by
                  : apart ? apart_by + AHEAD_BYTES - BLOCK_BYTES
                          : RF_AHEAD);
         } else {
-            loop(args, length, steps, 0);
+            call(loop, arity, args, length, steps, 0);
         }
     }
     return at_once ? (strips){NULL, 0} : to;
