@@ -53,7 +53,7 @@ static RF_INLINE T F(grown)(T a, T p)
 }
 
 /* g, but 0 at low, at high and beyond them; NaN is inside. */
-static RF_INLINE T F(stopped_outside)(T g, T x, T low, T high) { return (x <= low) | (x >= high) ? 0 : g; }
+static RF_INLINE T F(stopped_outside)(T g, T x, T low, T high) { return ((x <= low) | (x >= high)) ? 0 : g; }
 
 /* The largest number of the type that is not above v. */
 static RF_INLINE T F(not_above)(double v)
@@ -253,10 +253,11 @@ static RF_INLINE double tangent_f64(double x)
 }
 #endif
 
-/* x, but -0 for what is below; NaN may get lost. One instruction for float, which SSE2 lacks for double. */
+/* x, but -0 for what is below; NaN may get lost. One instruction for float, which SSE2 lacks for double: there
+ * compared with the largest negative number, as clang 14 makes x <= 0 of x < 0, and -0 of 0. */
 static RF_INLINE T F(at_least_minus_zero)(T x)
 {
-    if (DIGITS != 24) return x < 0 ? -(T)0 : x;
+    if (DIGITS != 24) return x <= (T)-0x1p-1074 ? -(T)0 : x;
     return F(from_bits)(F(bits)(x) < F(SIGN_BIT) ? F(bits)(x) : F(SIGN_BIT));
 }
 
