@@ -253,8 +253,8 @@ static RF_INLINE double tangent_f64(double x)
 }
 #endif
 
-/* x, but -0 for what is below; NaN may get lost. One instruction for float, which SSE2 lacks for double: there
- * compared with the largest negative number, as clang 14 makes x <= 0 of x < 0, and -0 of 0. */
+/* x, but -0 for what is below; NaN may get lost. One instruction for float, which SSE2 lacks for double:
+ * there compared with the largest negative number, as clang 14 makes x <= 0 of x < 0, and -0 of 0. */
 static RF_INLINE T F(at_least_minus_zero)(T x)
 {
     if (DIGITS != 24) return x <= (T)-0x1p-1074 ? -(T)0 : x;
