@@ -20,7 +20,7 @@ int rarely(input *in);              /* once in 32 times */
 /* ---- memory */
 
 enum role { READ, ADDED_TO, OVERWRITTEN };
-enum content { NUMBERS, PARAMS, DOUBLES, COUNTS, BITS };
+enum content { NUMBERS, BIAS, PARAMS, DOUBLES, COUNTS, BITS }; /* NUMBERS: an array of the shape */
 
 /* `count` blocks of `bytes` bytes, `step` apart. Sizes that no memory has: `bytes` is 0, `at` is somewhere.
  */

@@ -111,7 +111,9 @@ static void place_numbers(passing *p, bool none, input *in)
     fuzz_call *c = &p->call;
     const size_t units = c->shape.units;
     if (choose(in, 2)) {
-        p->bias = place(c, in, bytes_of(units * p->size, none), p->size);
+        operand bias = bytes_of(units * p->size, none);
+        bias.content = BIAS;
+        p->bias = place(c, in, bias, p->size);
         p->einval |= misplaced(p->bias, p->size);
     }
     for (int k = 0; k < p->n_params; k++) {
