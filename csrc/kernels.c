@@ -21,7 +21,12 @@
 #else
 #define RF_UNROLLED _Pragma("GCC unroll 16")
 #endif
-#if defined(__clang__) || defined(__OPTIMIZE_SIZE__)
+#ifdef __OPTIMIZE_SIZE__
+#define RF_SMALL 1
+#else
+#define RF_SMALL 0
+#endif
+#if defined(__clang__) || RF_SMALL
 #define RF_IN_REGISTERS RF_INDEPENDENT
 #else
 #define RF_IN_REGISTERS _Pragma("GCC ivdep") RF_UNROLLED

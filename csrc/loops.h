@@ -162,9 +162,8 @@ static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, pt
 }
 
 /* Many operations: each vector is in a register until it is stored, in whichever way, so that there is one
- * copy of the mathematics, and a second for a parameter that is known: 1, as most alphas and betas are, is a
- * constant to the compiler, whose products vanish. Other parameters are read from memory, those that are
- * constant over and over. */
+ * copy of the mathematics. A parameter is `known`, or read from memory vector by vector, one that is constant
+ * over and over. */
 static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t n, int constant,
                                     int known, ptrdiff_t ahead)
 {
@@ -193,10 +192,16 @@ static RF_INLINE void F(map)(const TYPE(row) row, char *const *args, ptrdiff_t n
         F(map_cheap)(row, a, n, 1, ahead);
     } else if (row.cost == RF_CHEAP) {
         F(map_cheap)(row, a, n, 0, 0);
-    } else if (row.n_params && constant && a.p0 == 1) {
-        a.p0 = 1;
+    } else if (row.n_params == 0) {
+        F(map_costly)(row, a, n, 1, 1, ahead);
+    } else if (RF_SMALL) {
+        F(map_costly)(row, a, n, constant, 0, ahead);
+    } else if (!constant) {
+        F(map_costly)(row, a, n, 0, 0, ahead);
+    } else if (a.p0 == 1) {
+        a.p0 = 1; /* as most alphas and betas are: to the compiler a constant, whose products vanish */
         F(map_costly)(row, a, n, 1, 1, ahead);
     } else {
-        F(map_costly)(row, a, n, constant, row.n_params == 0, ahead);
+        F(map_costly)(row, a, n, 1, 1, ahead); /* what depends on the parameter alone leaves the loop */
     }
 }

@@ -20,9 +20,11 @@ VECTOR_BYTES = {"neon": 16, "baseline": 16, "avx2": 32, "avx512": 64}
 # A loop that must be vectorised, and how a loop of a row says what it is.
 LOOP = re.compile(r"#pragma (?:omp simd|GCC ivdep)")
 ROW = re.compile(r"\(row_f\d\d\)\{[^{}]*, (?P<n_params>\d), (?P<cost>RF_\w+)\}")
-# Copies of the loops of loops.h by cost and number of parameters: costly rows have one, and one where the parameter is
-# 1; cheap rows have two, in memory and past the cache, and one for arrays of parameters.
-COPIES = {"RF_COSTLY": (1, 2), "RF_CHEAP": (2, 3, 3)}
+# Copies of the loops of loops.h by cost and number of parameters: costly rows have one, and with a parameter one where
+# it is 1, one where it is constant and one for arrays of it, or one for all where code is to be small; cheap rows have
+# two, in memory and past the cache, and one for arrays of parameters.
+COPIES = {"RF_COSTLY": (1, 3), "RF_CHEAP": (2, 3, 3)}
+SMALL_COPIES = {"RF_COSTLY": (1, 1), "RF_CHEAP": (2, 3, 3)}
 # The loops of a row; where the output tells the gradient, the table names one more.
 LOOPS = ["loop", "backward_loop"]
 TYPES = ["f32", "f64"]
@@ -77,7 +79,7 @@ def functions_in(source):
     return bodies
 
 
-def expected_loops(source):
+def expected_loops(source, copies):
     """How many loops must be vectorised in each function that must have any: those of the drivers inlined into it."""
     bodies = functions_in(source)
     inline = set(re.findall(r"always_inline\)\)[\w\s*]*?\b(\w+)\(", source))
@@ -89,7 +91,7 @@ def expected_loops(source):
 
     def inlined_into(name):
         if row := ROW.search(bodies[name]):
-            return COPIES[row["cost"]][int(row["n_params"])]
+            return copies[row["cost"]][int(row["n_params"])]
         return sum(len(LOOP.findall(bodies[driver])) for driver in drivers_of(name))
 
     loops = {name: inlined_into(name) for name in bodies if name not in inline}
@@ -111,7 +113,8 @@ def shortfalls(cc, name, flags, extra):
     """Return {function: loops expected} and {function: what is wrong with it} for an instruction set."""
     width = VECTOR_BYTES[name]
     command = [*cc, *flags, str(HERE / "kernels.c")]
-    expected = expected_loops(output_of([*command, "-E", "-P"]))
+    copies = SMALL_COPIES if "-Os" in flags else COPIES
+    expected = expected_loops(output_of([*command, "-E", "-P"]), copies)
     with tempfile.TemporaryDirectory() as folder:
         dump = Path(folder, "vectoriser")
         # equal functions (of leaky_relu and prelu) would be merged into one
