@@ -26,7 +26,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = [*nox.project.python_versions(PROJECT), "3.14"]
 OLDEST_NUMPY = {"3.13": "2.1.0", "3.14": "2.3.2"}  # the first with wheels for them; else 2.0.0
 # Tracked by git, of no use without it; and what setuptools adds.
-NOT_IN_SDIST = {".clang-format", ".gitignore", ".pre-commit-config.yaml"}
+NOT_IN_SDIST = {".clang-format", ".gitignore", ".pre-commit-config.yaml", ".readthedocs.yaml"}
 ONLY_IN_SDIST = {"PKG-INFO", "setup.cfg"}
 
 if shutil.which("pyenv"):  # whose python3.12 answers only if that version is switched on
