@@ -121,6 +121,8 @@ def epoch():
 
 
 def fresh(folder):
+    """An empty folder; its absolute path, which holds after a change of folder too."""
+    folder = folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
