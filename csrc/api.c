@@ -41,8 +41,9 @@ static const rf_activation_info infos[] = {
 typedef double edge(const double *params);
 static const struct {
     edge *gate, *ceiling;
-} edges[] = {
-#define RF_ROW(name, ...) [RF_##name] = {gate_of_##name, ceiling_of_##name},
+    rf_cost cost;
+} internals[] = {
+#define RF_ROW(name, KIND, cost, ...) [RF_##name] = {gate_of_##name, ceiling_of_##name, cost},
 #define RF_FROM_Y(...)
 #include "activations.h"
 };
@@ -54,12 +55,24 @@ static int complete(rf_activation activation, const double *params)
 
 double rf_gate(rf_activation activation, const double *params)
 {
-    return complete(activation, params) ? edges[activation].gate(params) : RF_NOWHERE;
+    return complete(activation, params) ? internals[activation].gate(params) : RF_NOWHERE;
 }
 
 double rf_ceiling(rf_activation activation, const double *params)
 {
-    return complete(activation, params) ? edges[activation].ceiling(params) : RF_NOWHERE;
+    return complete(activation, params) ? internals[activation].ceiling(params) : RF_NOWHERE;
+}
+
+rf_arity rf_arity_of(rf_activation activation, rf_direction direction)
+{
+    const rf_activation_info *info = &infos[activation];
+    const int n_data = direction == RF_FORWARD ? 1 : 2;
+    return (rf_arity){
+        .n_data = (uint8_t)n_data,
+        .n_in = (uint8_t)(n_data + info->n_params),
+        .n_out = (uint8_t)(direction == RF_BACKWARD ? info->n_gradients : 1),
+        .grouped = internals[activation].cost == RF_COSTLY && direction != RF_BACKWARD_Y,
+    };
 }
 
 _Static_assert((int)RF_relu == RF_RELU && RF_N_ACTIVATIONS == RF_HARDTANH + 1,
@@ -192,8 +205,7 @@ static rf_status run(rf_activation activation, rf_direction direction, rf_dtype 
         const rf_kernels *kernels = rf_active_kernels();
         rf_loop *loop = kernels->loops[activation][dtype][direction];
         rf_fp_state saved = rf_fp_enter();
-        kernels->call_in_order[dtype](loop, rf_arity_of(&infos[activation], direction), args, (ptrdiff_t)n, 1,
-                                      0);
+        kernels->call_in_order[dtype](loop, rf_arity_of(activation, direction), args, (ptrdiff_t)n, 1, 0);
         rf_fp_leave(saved);
     } else {
         rf_run(activation, direction, dtype, args, (ptrdiff_t)n, steps_of[size][n_data - 1][n_params]);

@@ -4,6 +4,11 @@
 /* Else GCC turns clamps into nested branches, or computes what follows them on both sides: slower by up to a
  * half. */
 #pragma GCC optimize("no-thread-jumps", "no-tree-pre")
+#ifndef __OPTIMIZE_SIZE__
+/* -O3 without its peeling and unrolling, which make code larger and nothing faster; and operations of vectors
+ * that are computed together take turns. */
+#pragma GCC optimize("vect-cost-model=dynamic", "unswitch-loops", "schedule-insns", "sched-pressure")
+#endif
 #endif
 #include "kernels.h"
 
@@ -15,6 +20,20 @@
 /* No element depends on another. With gcc this also vectorises where -Os asks for little code, and keeps
  * short loops from being unrolled before they are vectorised. */
 #define RF_INDEPENDENT _Pragma("omp simd")
+/* So many vectors does a costly row compute together: as the registers hold. */
+#if defined(__AVX512F__)
+#define RF_GROUP 4
+#elif defined(__AVX2__)
+#define RF_GROUP 2
+#else
+#define RF_GROUP 1
+#endif
+/* One group, in registers. */
+#if defined(__clang__) || RF_GROUP == 1
+#define RF_IN_GROUP RF_INDEPENDENT
+#else
+#define RF_IN_GROUP _Pragma("GCC ivdep") _Pragma("GCC unroll 4")
+#endif
 /* A few lines or vectors of them that are to stay in registers. */
 #ifdef __clang__
 #define RF_UNROLLED _Pragma("unroll")
@@ -86,6 +105,7 @@ static RF_INLINE double step_f64(double a, double b, double c)
 #define U uint32_t
 #define COUNT uint32_t /* of one position in a chunk; a unit's may be larger */
 #define F(name) name##_f32
+#define IN_GROUP RF_IN_GROUP
 #include "scalar_math.h"
 #include "activations.h"
 #include "loops.h"
@@ -97,6 +117,7 @@ static RF_INLINE double step_f64(double a, double b, double c)
 #undef U
 #undef COUNT
 #undef F
+#undef IN_GROUP
 
 #include "halves.h"
 
@@ -106,6 +127,7 @@ static RF_INLINE double step_f64(double a, double b, double c)
 #define U uint64_t
 #define COUNT double /* exact to 2^53, and SSE2 cannot compare 64-bit integers */
 #define F(name) name##_f64
+#define IN_GROUP RF_INDEPENDENT /* a group of one vector: longer code is not worth its gain */
 #include "scalar_math.h"
 #include "activations.h"
 #include "loops.h"
@@ -137,7 +159,7 @@ static void copy_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ah
 static void stream_copy(float *to, const float *from, ptrdiff_t n)
 {
     char *args[] = {(char *)from, (char *)to};
-    call_in_order_f32(copy_loop, (rf_arity){1, 1, 1}, args, n, 1, RF_AHEAD);
+    call_in_order_f32(copy_loop, (rf_arity){1, 1, 1, 0}, args, n, 1, RF_AHEAD);
     rf_fence();
 }
 
@@ -149,7 +171,7 @@ static void add_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahe
 static void stream_add(float *to, const float *a, const float *b, ptrdiff_t n)
 {
     char *args[] = {(char *)a, (char *)b, (char *)to};
-    call_in_order_f32(add_loop, (rf_arity){2, 2, 1}, args, n, 1, RF_AHEAD);
+    call_in_order_f32(add_loop, (rf_arity){2, 2, 1, 0}, args, n, 1, RF_AHEAD);
     rf_fence();
 }
 

@@ -20,8 +20,8 @@ enum {
 /* Of a row: bound by memory wherever it is, or by arithmetic while data are in cache. */
 typedef enum { RF_CHEAP, RF_COSTLY } rf_cost;
 
-/* Elementwise: data, parameters, outputs, contiguous and in whole vectors; `constant`: parameters are one
- * number each.
+/* Elementwise: data, parameters, outputs, contiguous and in whole vectors or groups of them; `constant`:
+ * parameters are one number each.
  *
  * `ahead` is 0, or asks that the outputs go past the cache, and says how many bytes past the last data input
  * that is which is needed next; then outputs are aligned to a cache line and apart from the inputs, and
@@ -31,17 +31,12 @@ typedef void rf_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahe
 /* From x; from (grad_output, x); from (grad_output, y). */
 typedef enum { RF_FORWARD, RF_BACKWARD, RF_BACKWARD_Y, RF_N_DIRECTIONS } rf_direction;
 
-/* How many arrays of a loop are data, inputs (data and parameters), outputs. */
+/* Of a loop: how many of its arrays are data, inputs (data and parameters), outputs; whether it takes groups
+ * of vectors, or else single ones. */
 typedef struct {
-    uint8_t n_data, n_in, n_out;
+    uint8_t n_data, n_in, n_out, grouped;
 } rf_arity;
-static inline rf_arity rf_arity_of(const rf_activation_info *info, rf_direction direction)
-{
-    const int n_data = direction == RF_FORWARD ? 1 : 2;
-    return (rf_arity){.n_data = (uint8_t)n_data,
-                      .n_in = (uint8_t)(n_data + info->n_params),
-                      .n_out = (uint8_t)(direction == RF_BACKWARD ? info->n_gradients : 1)};
-}
+rf_arity rf_arity_of(rf_activation activation, rf_direction direction);
 
 /* A loop for any `n` and any `steps`, in bytes; with `ahead` arrays are as it says. */
 typedef void rf_call(rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n, const ptrdiff_t *steps,

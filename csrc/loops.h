@@ -10,6 +10,7 @@ enum {
     F(BLOCK) = 256,
     F(MAX_ARGS) = 5,
     F(VECTOR) = RF_VECTOR_BYTES / sizeof(T),
+    F(GROUP) = DIGITS == 24 ? RF_GROUP * F(VECTOR) : F(VECTOR), /* at once where a vector takes long */
     F(LINES) = 256 / sizeof(T), /* elements that are fetched or streamed at once where that is many */
     F(AHEAD) = RF_AHEAD / sizeof(T),
 };
@@ -26,37 +27,37 @@ static RF_INLINE int F(feeds_itself)(rf_arity arity, char *const *args, ptrdiff_
 }
 
 /* What whole vectors leave is computed first, for it may be in place: of the last vector that there is, or of
- * what is copied into one. */
+ * what is copied into one. The same of groups, where the loop takes them. */
 static void F(call_with_rest)(rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n, int constant,
                               ptrdiff_t ahead)
 {
-    T line[F(MAX_ARGS)][F(VECTOR)] __attribute__((aligned(64)));
+    T line[F(MAX_ARGS)][F(GROUP)] __attribute__((aligned(64)));
     char *rest[F(MAX_ARGS)];
-    const ptrdiff_t whole = n & -(ptrdiff_t)F(VECTOR), left = n - whole;
+    const ptrdiff_t size = arity.grouped ? F(GROUP) : F(VECTOR), whole = n & -size, left = n - whole;
     for (int a = 0; a < arity.n_in + arity.n_out; a++) {
         rest[a] = (char *)line[a];
         if (constant && a >= arity.n_data && a < arity.n_in) {
             rest[a] = args[a];
         } else if (a < arity.n_in && whole) {
-            rest[a] = args[a] + (n - F(VECTOR)) * (ptrdiff_t)sizeof(T);
+            rest[a] = args[a] + (n - size) * (ptrdiff_t)sizeof(T);
         } else if (a < arity.n_in) {
-            memset(line[a], 0, sizeof line[a]);
+            memset(line[a], 0, (size_t)size * sizeof(T));
             memcpy(line[a], args[a], (size_t)left * sizeof(T));
         }
     }
-    loop(rest, F(VECTOR), constant, 0);
+    loop(rest, size, constant, 0);
     if (whole) loop(args, whole, constant, ahead);
     for (int a = arity.n_in; a < arity.n_in + arity.n_out; a++)
-        memcpy((T *)args[a] + whole, line[a] + (whole ? F(VECTOR) - left : 0), (size_t)left * sizeof(T));
+        memcpy((T *)args[a] + whole, line[a] + (whole ? size - left : 0), (size_t)left * sizeof(T));
 }
 
 static void F(call_in_order)(rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n, int constant,
                              ptrdiff_t ahead)
 {
-    if (n % F(VECTOR) == 0)
-        loop(args, n, constant, ahead);
-    else
+    if (n & ((arity.grouped ? F(GROUP) : F(VECTOR)) - 1))
         F(call_with_rest)(loop, arity, args, n, constant, ahead);
+    else
+        loop(args, n, constant, ahead);
 }
 
 /* Blocks are copied, which feed themselves element by element. */
@@ -161,25 +162,35 @@ static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, pt
     }
 }
 
-/* Many operations: each vector is in a register until it is stored, in whichever way, so that there is one
- * copy of the mathematics. A parameter is `known`, or read from memory vector by vector, one that is constant
- * over and over. */
+/* Many operations: a vector's wait for each other, so those of a group of vectors take turns. They are in
+ * registers until they are stored, in whichever way, so that there is one copy of the mathematics. A
+ * parameter is `known`, or read from memory vector by vector, one that is constant over and over. */
 static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t n, int constant,
                                     int known, ptrdiff_t ahead)
 {
-    T line[F(VECTOR)] __attribute__((aligned(64))), same[F(VECTOR)] __attribute__((aligned(64)));
+    T line[F(GROUP)] __attribute__((aligned(64))), same[F(VECTOR)] __attribute__((aligned(64)));
     for (ptrdiff_t j = 0; j < F(VECTOR); j++) same[j] = a.p0;
+    const ptrdiff_t size = known ? F(GROUP) : F(VECTOR), step = constant ? 0 : size;
     const T *p = constant ? same : a.p;
-    const ptrdiff_t step = constant ? 0 : F(VECTOR);
-    for (ptrdiff_t i = 0; i < n; i += F(VECTOR), p += step) {
+    for (ptrdiff_t i = 0; i < n; i += size, p += step) {
         if (__builtin_expect(ahead != 0, 0)) {
-            __builtin_prefetch((const char *)(a.x + i) + ahead, 0, 2);
-            if (row.n_data > 1) __builtin_prefetch(a.g + i + F(AHEAD), 0, 2);
+            RF_UNROLLED
+            for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) {
+                __builtin_prefetch((const char *)(a.x + i + j) + ahead, 0, 2);
+                if (row.n_data > 1) __builtin_prefetch(a.g + i + j + F(AHEAD), 0, 2);
+            }
         }
-        RF_INDEPENDENT
-        for (ptrdiff_t j = 0; j < F(VECTOR); j++)
+        IN_GROUP
+        for (ptrdiff_t j = 0; j < size; j++)
             line[j] = row.f(F(first_input)(row, a, i + j), a.x[i + j], known ? a.p0 : p[j], 0);
-        rf_put(a.y + i, line, ahead != 0);
+        /* one condition for all: else each vector's operations would move behind its own */
+        if (__builtin_expect(ahead != 0, 0)) {
+            RF_UNROLLED
+            for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) rf_put(a.y + i + j, line + j, 1);
+        } else {
+            RF_UNROLLED
+            for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) rf_put(a.y + i + j, line + j, 0);
+        }
     }
 }
 
@@ -187,7 +198,7 @@ static RF_INLINE void F(map)(const TYPE(row) row, char *const *args, ptrdiff_t n
                              ptrdiff_t ahead)
 {
     TYPE(arrays) a = F(arrays_of)(row, args);
-    n &= -(ptrdiff_t)F(VECTOR); /* nothing changes, but the compiler knows */
+    n &= -(ptrdiff_t)(row.cost == RF_CHEAP ? F(VECTOR) : F(GROUP)); /* so it is; the compiler knows, too */
     if (row.cost == RF_CHEAP && (row.n_params == 0 || constant)) {
         F(map_cheap)(row, a, n, 1, ahead);
     } else if (row.cost == RF_CHEAP) {

@@ -109,7 +109,7 @@ void rf_run(rf_activation activation, rf_direction direction, rf_dtype dtype, ch
         .computed = computed,
         .loop = kernels->loops[activation][computed][direction],
         .half = dtype < RF_N_COMPUTED ? NULL : &kernels->halves[dtype - RF_N_COMPUTED],
-        .arity = rf_arity_of(rf_info(activation), direction),
+        .arity = rf_arity_of(activation, direction),
         .args = args,
         .steps = steps,
         .n = n,

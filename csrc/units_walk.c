@@ -283,7 +283,7 @@ static strips run_row(const worker *w, const region *r, const block *b, const st
     const rf_dtype computed = p->width == sizeof(double) ? RF_FLOAT64 : RF_FLOAT32;
     rf_loop *loop = p->kernels->loops[p->activation][computed][p->direction];
     rf_call *call = p->kernels->call[computed];
-    const rf_arity arity = rf_arity_of(rf_info(p->activation), p->direction);
+    const rf_arity arity = rf_arity_of(p->activation, p->direction);
     const ptrdiff_t width = (ptrdiff_t)p->width;
     const int at_once = !varies(p) && streams_at_once(p, r, b, needed);
     const strips to =
