@@ -41,12 +41,25 @@ static const rf_activation_info infos[] = {
 typedef double edge(const double *params);
 static const struct {
     edge *gate, *ceiling;
-    rf_cost cost;
-} internals[] = {
-#define RF_ROW(name, KIND, cost, ...) [RF_##name] = {gate_of_##name, ceiling_of_##name, cost},
+} edges[] = {
+#define RF_ROW(name, ...) [RF_##name] = {gate_of_##name, ceiling_of_##name},
 #define RF_FROM_Y(...)
 #include "activations.h"
 };
+
+#define ARITY(KIND, data, out, cost) {data, data + N_PARAMS_##KIND, out, cost == RF_COSTLY}
+static const rf_arity arities[][RF_N_DIRECTIONS] = {
+#define RF_ROW(name, KIND, cost, ...)                                                                        \
+    [RF_##name] = {ARITY(KIND, 1, 1, cost), ARITY(KIND, 2, N_GRADIENTS_##KIND, cost),                        \
+                   ARITY(KIND, 2, 1, RF_CHEAP)},
+#define RF_FROM_Y(...)
+#include "activations.h"
+};
+
+rf_arity rf_arity_of(rf_activation activation, rf_direction direction)
+{
+    return arities[activation][direction];
+}
 
 static int complete(rf_activation activation, const double *params)
 {
@@ -55,24 +68,12 @@ static int complete(rf_activation activation, const double *params)
 
 double rf_gate(rf_activation activation, const double *params)
 {
-    return complete(activation, params) ? internals[activation].gate(params) : RF_NOWHERE;
+    return complete(activation, params) ? edges[activation].gate(params) : RF_NOWHERE;
 }
 
 double rf_ceiling(rf_activation activation, const double *params)
 {
-    return complete(activation, params) ? internals[activation].ceiling(params) : RF_NOWHERE;
-}
-
-rf_arity rf_arity_of(rf_activation activation, rf_direction direction)
-{
-    const rf_activation_info *info = &infos[activation];
-    const int n_data = direction == RF_FORWARD ? 1 : 2;
-    return (rf_arity){
-        .n_data = (uint8_t)n_data,
-        .n_in = (uint8_t)(n_data + info->n_params),
-        .n_out = (uint8_t)(direction == RF_BACKWARD ? info->n_gradients : 1),
-        .grouped = internals[activation].cost == RF_COSTLY && direction != RF_BACKWARD_Y,
-    };
+    return complete(activation, params) ? edges[activation].ceiling(params) : RF_NOWHERE;
 }
 
 _Static_assert((int)RF_relu == RF_RELU && RF_N_ACTIVATIONS == RF_HARDTANH + 1,
