@@ -1,10 +1,11 @@
 /* Elementwise loops for type T. `args` are the data (x; or grad_output and x or y), then the parameters, then
  * the outputs.
  *
- * A loop wants whole vectors, its data contiguous and its parameters constant or contiguous, too. Calls go
- * through F(call), which copies what is not so into scratch that is: every stride gets vector code, and no
- * row has its mathematics once more for single elements. RF_INDEPENDENT: outputs are inputs or apart from
- * them (or behind: a vector is loaded before it is stored), so no store feeds a later load. */
+ * A loop wants whole vectors (a costly row whole groups of them), its data contiguous and its parameters
+ * constant or contiguous, too. Calls go through F(call), which copies what is not so into scratch that is:
+ * every stride gets vector code, and no row has its mathematics once more for single elements.
+ * RF_INDEPENDENT: outputs are inputs or apart from them (or behind: a vector is loaded before it is stored),
+ * so no store feeds a later load. */
 
 enum {
     F(BLOCK) = 256,
