@@ -81,6 +81,8 @@ typedef struct {
     int all;
 } rf_ahead;
 
+enum { RF_RECTIFY_ROWS = 2, RF_RECTIFY_BYTES = 64 };
+
 /* How much a pass counts: each level includes those before. */
 enum { RF_SEE_NOTHING, RF_SEE_ACTIVE, RF_SEE_MAX, RF_SEE_MIN, RF_SEE_LEVELS };
 
@@ -90,11 +92,10 @@ typedef struct {
     int (*see[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
                                  const void *z, ptrdiff_t stride, void *v, rf_ahead ahead);
     /* The same and relu past the cache in one loop, at two levels; rows of y are `to_stride` elements apart.
-     * Asks for four rows at a time of whole `relu_lines` elements. */
+     * Asks for whole RF_RECTIFY_ROWS and RF_RECTIFY_BYTES of each; `ahead` as in rf_loop. */
     int (*relu[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
                                   const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride,
                                   ptrdiff_t ahead);
-    ptrdiff_t relu_lines;
     void (*count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *v);
     void (*add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *y);
     /* meanwhile fetches a part of what is needed next, of one input or of two; NULL: nothing */

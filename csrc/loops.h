@@ -187,10 +187,10 @@ static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, p
         /* one condition for all: else each vector's operations would move behind its own */
         if (__builtin_expect(ahead != 0, 0)) {
             RF_UNROLLED
-            for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) rf_put(a.y + i + j, line + j, 1);
+            for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) rf_put(a.y + i + j, rf_take(line + j), 1);
         } else {
             RF_UNROLLED
-            for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) rf_put(a.y + i + j, line + j, 0);
+            for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) rf_put(a.y + i + j, rf_take(line + j), 0);
         }
     }
 }

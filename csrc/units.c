@@ -68,23 +68,33 @@ static char *carve(char **memory, ptrdiff_t *used, ptrdiff_t bytes)
     return here;
 }
 
+/* Whether numbers of units are those of positions as they are. */
+static int in_place(const pass *p)
+{
+    return !p->half && !p->plan.by_runs && p->plan.copies == 1 && p->plan.inner == 1 && !turns(p);
+}
+
+static ptrdiff_t most_positions(const pass *p)
+{
+    const plan *l = &p->plan;
+    return l->by_runs ? LANES : l->copies * l->tile * l->inner;
+}
+
 /* Lays out what the pass wants in `memory`; how many bytes that is. */
 static ptrdiff_t lay_out(worker *w, char *memory)
 {
     const pass *p = w->pass;
-    const plan *l = &p->plan;
-    const ptrdiff_t n = l->by_runs ? LANES : l->copies * l->tile * l->inner, bytes = n * (ptrdiff_t)p->width;
-    const int in_place = !p->half && !l->by_runs && l->copies == 1 && l->inner == 1;
+    const ptrdiff_t n = most_positions(p) + (turns(p) ? SPARE : 0), bytes = n * (ptrdiff_t)p->width;
     const totals *t = &p->wanted;
     ptrdiff_t used = 0;
     rf_positions *at = &w->at;
-    if (p->half) w->numbers = carve(&memory, &used, l->tile * (ptrdiff_t)sizeof(float));
-    if (p->bias && !in_place) at->bias = carve(&memory, &used, bytes);
+    if (p->half) w->numbers = carve(&memory, &used, p->plan.tile * (ptrdiff_t)sizeof(float));
+    if (p->bias && !in_place(p)) at->bias = carve(&memory, &used, bytes);
     if (p->level > RF_SEE_NOTHING) at->gate = carve(&memory, &used, bytes);
     if (p->to_mask) at->mask_gate = carve(&memory, &used, bytes);
     if (p->to_mask) at->ceiling = carve(&memory, &used, bytes);
     for (int k = 0; k < p->n_params; k++)
-        if ((p->per_unit[k] && !in_place) || p->from_mask) at->params[k] = carve(&memory, &used, bytes);
+        if ((p->per_unit[k] && !in_place(p)) || p->from_mask) at->params[k] = carve(&memory, &used, bytes);
     if (p->level > RF_SEE_NOTHING || t->active || t->nonfinite) at->active = carve(&memory, &used, bytes);
     if (t->nonfinite) at->nonfinite = carve(&memory, &used, bytes);
     if (p->level >= RF_SEE_MAX) at->max = carve(&memory, &used, bytes);
@@ -109,11 +119,19 @@ static const void *numbers_of(const worker *w, const char *per_unit, ptrdiff_t u
     return w->numbers;
 }
 
+/* The first positions behind the last, too. */
+static void fill_spare(const worker *w, void *numbers)
+{
+    const size_t width = w->pass->width;
+    if (turns(w->pass)) memcpy((char *)numbers + (size_t)w->n_positions * width, numbers, SPARE * width);
+}
+
 static void *spread(const worker *w, void *to, const char *per_unit, ptrdiff_t unit, ptrdiff_t n)
 {
     const void *numbers = numbers_of(w, per_unit, unit, n);
     if (!to) return (void *)numbers;
     w->pass->loops->spread(to, numbers, &w->fold);
+    fill_spare(w, to);
     return to;
 }
 
@@ -139,14 +157,16 @@ static void spread_edges(const worker *w)
             params[k] = p->per_unit[k] ? number(p, w->at.params[k], i) : number(p, &w->constant[k], 0);
         fill_edges(w, i, 1, params);
     }
+    void *edges[] = {w->at.gate, w->at.mask_gate, w->at.ceiling};
+    for (int k = 0; k < 3; k++)
+        if (edges[k]) fill_spare(w, edges[k]);
 }
 
 /* Everything that is the same for every job. */
 static void prepare(worker *w)
 {
     const pass *p = w->pass;
-    const plan *l = &p->plan;
-    const ptrdiff_t n = l->by_runs ? LANES : l->copies * l->tile * l->inner;
+    const ptrdiff_t n = most_positions(p) + (turns(p) ? SPARE : 0);
     double params[RF_MAX_PARAMS] = {0};
     for (int k = 0; k < p->n_params; k++) {
         if (p->per_unit[k]) continue;
@@ -166,15 +186,13 @@ static void turn_to(worker *w, ptrdiff_t unit, ptrdiff_t n)
 {
     const pass *p = w->pass;
     if (unit == w->unit && n == w->n_units) return;
-    const plan *l = &p->plan;
-    const int in_place = !p->half && !l->by_runs && l->copies == 1 && l->inner == 1;
     w->unit = unit;
     w->n_units = n;
-    if (p->bias) w->at.bias = spread(w, in_place ? NULL : w->at.bias, p->bias, unit, n);
+    if (p->bias) w->at.bias = spread(w, in_place(p) ? NULL : w->at.bias, p->bias, unit, n);
     for (int k = 0; k < p->n_params; k++)
         if (p->per_unit[k])
             w->at.params[k] =
-                spread(w, in_place && !p->from_mask ? NULL : w->at.params[k], p->params[k], unit, n);
+                spread(w, in_place(p) && !p->from_mask ? NULL : w->at.params[k], p->params[k], unit, n);
     if ((w->at.gate || w->at.mask_gate) && varies(p)) spread_edges(w);
 }
 

@@ -10,6 +10,16 @@
 /* The sign bit is set if x is NaN or infinite: a full exponent overflows into it. */
 static RF_INLINE U F(overflow)(T x) { return (F(bits)(x) & ~F(SIGN_BIT)) + ((U)1 << F(MANTISSA_BITS)); }
 
+/* One more if `yes`. A comparison is a vector of -1 and 0, or a mask under which AVX-512 adds. */
+static RF_INLINE COUNT F(counted)(COUNT n, int yes)
+{
+#ifdef __AVX512F__
+    return yes ? n + 1 : n;
+#else
+    return n + (yes ? (COUNT)1 : 0);
+#endif
+}
+
 /* ---- forward: v = z + bias, and what it tells */
 
 typedef struct {
@@ -22,7 +32,7 @@ static RF_INLINE void F(see)(int with_bias, int level, TYPE(seen) *s, T z, T bia
 {
     T x = with_bias ? z + bias : z;
     if (with_bias) *v = x;
-    if (level >= RF_SEE_ACTIVE) s->active = x > gate ? s->active + 1 : s->active;
+    if (level >= RF_SEE_ACTIVE) s->active = F(counted)(s->active, x > gate);
     if (level >= RF_SEE_MAX) {
         s->overflow |= F(overflow)(x);
         s->max = x > s->max ? x : s->max;
@@ -122,9 +132,11 @@ OBSERVE(add_bias_see_max, 1, RF_SEE_MAX)
 OBSERVE(add_bias_see_min, 1, RF_SEE_MIN)
 #undef OBSERVE
 
-/* relu(z + bias) past the cache, counted in the same loop: four rows of a few lines each, which never wait in
- * memory. Loops one after the other, which suit every row of the table, leave memory idle while they count.
- */
+/* relu(z + bias) past the cache, counted in the same loop: two lines of two rows at a time, which never wait
+ * in memory (of twice as many the stores are a burst that reads wait for). Loops one after the other, which
+ * suit every row of the table, leave memory idle while they count. */
+enum { F(PIECE) = RF_RECTIFY_BYTES / sizeof(T) };
+
 static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at, ptrdiff_t first,
                                 ptrdiff_t rows, ptrdiff_t width, const void *from, ptrdiff_t stride, void *to,
                                 ptrdiff_t to_stride, ptrdiff_t ahead)
@@ -134,19 +146,21 @@ static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at
     COUNT *active = (COUNT *)at->active + first;
     T *max = F(moved)(at->max, first);
     const T *z = from;
-    T *y = to, lines[4][F(LINES)] __attribute__((aligned(64)));
-    U overflow = 0;
-    for (; rows > 0; rows -= 4, z += 4 * stride, y += 4 * to_stride)
-        for (ptrdiff_t i = 0; i < width; i += F(LINES)) {
-            F(fetch_ahead)(4, stride, i, (const char *)z + ahead, 1);
-            RF_IN_REGISTERS
-            for (ptrdiff_t j = 0; j < F(LINES); j++) {
+    T *y = to, lines[RF_RECTIFY_ROWS][F(PIECE)] __attribute__((aligned(64)));
+    U overflow[F(PIECE)] __attribute__((aligned(64))) = {0}, any = 0;
+    for (; rows > 0; rows -= RF_RECTIFY_ROWS, z += RF_RECTIFY_ROWS * stride, y += RF_RECTIFY_ROWS * to_stride)
+        for (ptrdiff_t i = 0; i < width; i += F(PIECE)) {
+            RF_UNROLLED
+            for (int row = 0; row < RF_RECTIFY_ROWS; row++)
+                rf_prefetch_lines((const char *)(z + row * stride + i) + ahead, RF_RECTIFY_BYTES);
+            RF_IN_GROUP
+            for (ptrdiff_t j = 0; j < F(PIECE); j++) {
                 const ptrdiff_t c = i + j;
                 const T bias = biases[c], gate = gates[c];
-                TYPE(seen) s = {.overflow = overflow, .active = active[c]};
+                TYPE(seen) s = {.overflow = overflow[j], .active = active[c]};
                 if (level >= RF_SEE_MAX) s.max = max[c];
                 RF_UNROLLED
-                for (int row = 0; row < 4; row++) {
+                for (int row = 0; row < RF_RECTIFY_ROWS; row++) {
                     const T x = z[row * stride + c];
                     T v = x;
                     F(see)(with_bias, level, &s, x, bias, gate, &v);
@@ -154,12 +168,14 @@ static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at
                 }
                 active[c] = s.active;
                 if (level >= RF_SEE_MAX) max[c] = s.max;
-                overflow = s.overflow;
+                overflow[j] = s.overflow;
             }
             RF_UNROLLED
-            for (int row = 0; row < 4; row++) rf_stream(y + row * to_stride + i, lines[row]);
+            for (int row = 0; row < RF_RECTIFY_ROWS; row++)
+                rf_stream_lines(y + row * to_stride + i, lines[row], RF_RECTIFY_BYTES);
         }
-    return (overflow & F(SIGN_BIT)) != 0;
+    for (ptrdiff_t j = 0; j < F(PIECE); j++) any |= overflow[j];
+    return (any & F(SIGN_BIT)) != 0;
 }
 
 #define RECTIFY(name, with_bias, level)                                                                      \
@@ -180,7 +196,7 @@ static void F(count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, co
     const T *v = from;
     for (; rows > 0; rows--, v += width) {
         RF_INDEPENDENT
-        for (ptrdiff_t i = 0; i < width; i++) count[i] = F(is_finite)(v[i]) ? count[i] : count[i] + 1;
+        for (ptrdiff_t i = 0; i < width; i++) count[i] = F(counted)(count[i], !F(is_finite)(v[i]));
     }
 }
 
@@ -234,7 +250,7 @@ static void F(add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *
 
 static RF_INLINE void F(see_gradient)(COUNT *nonzero, U *overflow, T g)
 {
-    *nonzero = g != 0 ? *nonzero + 1 : *nonzero;
+    *nonzero = F(counted)(*nonzero, g != 0);
     *overflow |= F(overflow)(g);
 }
 
@@ -430,7 +446,6 @@ static const rf_unit_loops F(unit_loops) = {
             {F(add_bias), F(add_bias_see_active), F(add_bias_see_max), F(add_bias_see_min)}},
     .relu = {{NULL, F(relu_see_active), F(relu_see_max)},
              {NULL, F(add_bias_relu_see_active), F(add_bias_relu_see_max)}},
-    .relu_lines = F(LINES),
     .count_nonfinite = F(count_nonfinite),
     .add_sizes = F(add_sizes),
     .add_up = F(add_up),

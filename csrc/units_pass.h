@@ -7,6 +7,7 @@
 enum {
     LINE = 64,
     BLOCK_BYTES = 4096, /* of the computing type; a block has this much, or up to twice as much */
+    SPARE = LINE / 2,   /* positions past the last, of those that are turned */
 };
 
 typedef struct {
@@ -84,6 +85,9 @@ static inline int varies(const pass *p)
 {
     return (p->n_params > 0 && p->per_unit[0]) || (p->n_params > 1 && p->per_unit[1]);
 }
+
+/* Whether rows of positions may begin anywhere in rows of memory: the first ones follow on the last, too. */
+static inline int turns(const pass *p) { return p->streams && !p->banded; }
 
 /* Positions that make a row of a block, at most: longer rows are walked in bands. */
 static inline ptrdiff_t longest_row(const pass *p) { return 2 * BLOCK_BYTES / (ptrdiff_t)p->width / 4; }

@@ -328,45 +328,9 @@ static void finish(const worker *w, const region *r, const block *b, strips resu
     if (result.at == scratch(w, RESULT) && r->out.memory) deliver(w, r, b, result);
 }
 
-/* relu that streams and counts, but nothing else, in one loop. Whether the block is such. */
-static int relu_at_once(const worker *w, const region *r, const block *b)
-{
-    const pass *p = w->pass;
-    const rf_unit_loops *loops = p->loops;
-    if (p->activation != RF_relu || p->to_mask || w->at.sum || !r->out.memory ||
-        !loops->relu[p->bias != NULL][p->level] || !streams_at_once(p, r, b, 0) ||
-        !(b->band || r->contiguous))
-        return 0;
-    piece q = {0};
-    while (next_piece(&q, w, b))
-        if (q.rows % 4 || q.width % loops->relu_lines) return 0;
-    const ptrdiff_t width = (ptrdiff_t)p->width, ahead = b->band ? b->width * width : AHEAD_BYTES;
-    const char *z = strip_of(p, &r->source, b, 0);
-    char *y = strip_of(p, &r->out, b, 0);
-    q = (piece){0};
-    while (next_piece(&q, w, b)) {
-        const ptrdiff_t z_stride = b->band ? r->source.step / width : q.width;
-        const ptrdiff_t y_stride = b->band ? r->out.step / width : q.width;
-        const char *from = z + q.from * width;
-        int odd = loops->relu[p->bias != NULL][p->level](&w->at, q.position, q.rows, q.width, from, z_stride,
-                                                         y + q.from * width, y_stride, ahead);
-        if (!odd || !w->at.nonfinite) continue;
-        if (p->bias) { /* what was not finite is z + bias */
-            char *v = scratch(w, PRE_ACTIVATION);
-            loops->see[1][RF_SEE_NOTHING](&w->at, q.position, q.rows, q.width, from, z_stride, v,
-                                          (rf_ahead){0});
-            count_nonfinite(w, &q, v, q.width * width);
-        } else {
-            count_nonfinite(w, &q, from, z_stride * width);
-        }
-    }
-    return 1;
-}
-
 static void forward_block(const worker *w, const region *r, const block *b)
 {
     const pass *p = w->pass;
-    if (relu_at_once(w, r, b)) return;
     strips v = see(w, r, b);
     if (p->to_mask) write_mask(w, r, b, v);
     if (!r->out.memory && !w->at.sum) return;
@@ -449,51 +413,162 @@ static ptrdiff_t whole_block(const worker *w)
     return at_least(most / row / BAND, 1) * BAND * row;
 }
 
-static void walk_bands(const worker *w, const region *r, ptrdiff_t most_rows, ptrdiff_t most_columns)
+/* Elements of the output up to the next cache line. */
+static ptrdiff_t to_line(const pass *p, const region *r, ptrdiff_t first)
+{
+    return (ptrdiff_t)((0 - (uintptr_t)(r->out.memory + first * (ptrdiff_t)p->size)) % LINE / p->size);
+}
+
+/* Rows of a region, and elements of each. */
+typedef struct {
+    ptrdiff_t row, rows, first, width;
+} rectangle;
+
+static void walk_bands(const worker *w, const region *r, rectangle q, ptrdiff_t most_rows,
+                       ptrdiff_t most_columns)
 {
     block b = {.band = 1, .streams = w->pass->streams};
-    for (; b.row < r->rows; b.row += b.rows) {
-        b.rows = at_most(most_rows, r->rows - b.row);
-        ptrdiff_t columns = at_least(most_columns / b.rows / 64 * 64, 64);
-        for (b.first = 0; b.first < r->length; b.first += b.width) {
-            b.width = at_most(columns, r->length - b.first);
+    for (b.row = q.row; b.row < q.row + q.rows; b.row += b.rows) {
+        b.rows = at_most(most_rows, q.row + q.rows - b.row);
+        const ptrdiff_t columns = at_least(most_columns / b.rows / 64 * 64, 64), end = q.first + q.width;
+        for (b.first = q.first; b.first < end; b.first += b.width) {
+            const ptrdiff_t head = b.streams ? to_line(w->pass, r, b.first) : 0;
+            b.width = at_most(head ? head : columns, end - b.first);
             b.position = b.first;
             do_block(w, r, &b);
         }
     }
 }
 
+/* ---- relu that streams and counts, but nothing else: in one loop, without blocks */
+
+static int rectifies(const pass *p)
+{
+    return p->activation == RF_relu && p->streams && !p->gradient.memory && !p->half && !p->to_mask &&
+           !p->wanted.sum && p->loops->relu[p->bias != NULL][p->level];
+}
+
+/* A rectangle whose rows lie `from` and `to` bytes apart, of positions from `position` on. */
+static void rectify(const worker *w, const char *z, ptrdiff_t from, char *y, ptrdiff_t to, ptrdiff_t rows,
+                    ptrdiff_t width, ptrdiff_t position)
+{
+    const pass *p = w->pass;
+    const ptrdiff_t size = (ptrdiff_t)p->width, group = RF_RECTIFY_ROWS * from,
+                    apart = at_least(group < 0 ? -group : group, 1);
+    const int odd =
+        p->loops->relu[p->bias != NULL][p->level](&w->at, position, rows, width, z, from / size, y, to / size,
+                                                  at_least(AHEAD_BYTES / apart, 1) * group);
+    if (!odd || !w->at.nonfinite) return;
+    for (ptrdiff_t row = 0; row < rows; row++)
+        for (piece q = {0, position, 1, 0}; q.from < width; q.from += q.width, q.position += q.width) {
+            const char *v = z + row * from + q.from * size;
+            q.width = at_most(width - q.from, BLOCK_BYTES / size);
+            if (p->bias) { /* what was not finite is z + bias */
+                char *sums = scratch(w, PRE_ACTIVATION);
+                p->loops->see[1][RF_SEE_NOTHING](&w->at, q.position, 1, q.width, v, 0, sums, (rf_ahead){0});
+                v = sums;
+            }
+            count_nonfinite(w, &q, v, 0);
+        }
+}
+
+/* Rows that are long: but for what stands next to whole lines. */
+static void rectify_bands(const worker *w, const region *r, ptrdiff_t most)
+{
+    const pass *p = w->pass;
+    const ptrdiff_t size = (ptrdiff_t)p->size, length = r->length, head = at_most(to_line(p, r, 0), length);
+    const ptrdiff_t unit = RF_RECTIFY_BYTES / size, width = (length - head) / unit * unit, end = head + width;
+    const ptrdiff_t rows = r->out.step % LINE == 0 && width ? r->rows / RF_RECTIFY_ROWS * RF_RECTIFY_ROWS : 0;
+    if (rows)
+        rectify(w, r->source.memory + head * size, r->source.step, r->out.memory + head * size, r->out.step,
+                rows, width, head);
+    walk_bands(w, r, (rectangle){0, rows, 0, head}, BAND, most);
+    walk_bands(w, r, (rectangle){0, rows, end, length - end}, BAND, most);
+    walk_bands(w, r, (rectangle){rows, r->rows - rows, 0, length}, BAND, most);
+}
+
+/* ---- rows of positions one after the other */
+
+static void *past(void *numbers, ptrdiff_t bytes) { return numbers ? (char *)numbers + bytes : NULL; }
+
+static void carry(void *numbers, ptrdiff_t to, ptrdiff_t from, ptrdiff_t n, ptrdiff_t size)
+{
+    if (numbers) memcpy((char *)numbers + to * size, (char *)numbers + from * size, (size_t)(n * size));
+}
+
+static void carry_accumulators(const worker *w, ptrdiff_t to, ptrdiff_t from, ptrdiff_t n)
+{
+    const rf_positions *at = &w->at;
+    const ptrdiff_t width = (ptrdiff_t)w->pass->width;
+    carry(at->active, to, from, n, width);
+    carry(at->nonfinite, to, from, n, width);
+    carry(at->max, to, from, n, width);
+    carry(at->min, to, from, n, width);
+    carry(at->sum, to, from, n, sizeof(double));
+    carry(at->weight_sum, to, from, n, sizeof(double));
+}
+
+/* The same worker with the first `n` positions behind the last, where memory is spare: rows that begin `n`
+ * elements later then begin with position 0. */
+static worker turn(const worker *w, ptrdiff_t n)
+{
+    worker turned = *w;
+    rf_positions *at = &turned.at;
+    const ptrdiff_t bytes = n * (ptrdiff_t)w->pass->width;
+    carry_accumulators(w, w->n_positions, 0, n);
+    at->bias = past(at->bias, bytes);
+    at->gate = past(at->gate, bytes);
+    at->mask_gate = past(at->mask_gate, bytes);
+    at->ceiling = past(at->ceiling, bytes);
+    for (int k = 0; k < RF_MAX_PARAMS; k++) at->params[k] = past(at->params[k], bytes);
+    at->active = past(at->active, bytes);
+    at->nonfinite = past(at->nonfinite, bytes);
+    at->max = past(at->max, bytes);
+    at->min = past(at->min, bytes);
+    if (at->sum) at->sum += n;
+    if (at->weight_sum) at->weight_sum += n;
+    return turned;
+}
+
+/* Streams from a cache line on: what comes before is walked first, and positions are turned by as much. */
 static void walk_in_order(const worker *w, const region *r, ptrdiff_t whole)
 {
     const pass *p = w->pass;
-    const ptrdiff_t n = r->rows * r->length, size = (ptrdiff_t)p->size;
+    const ptrdiff_t n = r->rows * r->length, size = (ptrdiff_t)p->size, row = w->n_positions;
     const int streams = p->streams && r->contiguous && n >= LONG_ROW;
-    block b = {.rows = 1, .streams = streams};
-    while (b.first < n) {
-        b.width = at_most(whole, n - b.first);
-        if (streams &&
-            whole * size % LINE == 0) { /* then every block but the first begins with a cache line */
-            ptrdiff_t past = (ptrdiff_t)((uintptr_t)(r->out.memory + b.first * size) % LINE);
-            b.streams = past == 0;
-            if (past) b.width = at_most(b.width, (LINE - past) / size);
-        }
-        do_block(w, r, &b);
-        b.first += b.width;
-        b.position += b.width;
-        while (b.position >= w->n_positions && !p->plain) b.position -= w->n_positions;
+    const ptrdiff_t head = streams && whole * size % LINE == 0 ? to_line(p, r, 0) : 0;
+    block b = {.rows = 1, .width = head};
+    if (head) do_block(w, r, &b);
+    const worker turned = turn(w, head);
+    b.first = head;
+    b.streams = streams;
+    if (streams && rectifies(p) && row * size % RF_RECTIFY_BYTES == 0) {
+        const ptrdiff_t rows = (n - head) / row / RF_RECTIFY_ROWS * RF_RECTIFY_ROWS, bytes = row * size;
+        rectify(&turned, r->source.memory + head * size, bytes, r->out.memory + head * size, bytes, rows, row,
+                0);
+        b.first += rows * row;
     }
+    for (; b.first < n; b.first += b.width) {
+        b.width = at_most(whole, n - b.first);
+        do_block(&turned, r, &b);
+    }
+    carry_accumulators(w, 0, row, head);
 }
 
 void rf_walk(const worker *w, const region *r)
 {
     const pass *p = w->pass;
-    const ptrdiff_t n = r->rows * r->length, lines = LINE / (ptrdiff_t)p->size;
+    const ptrdiff_t n = r->rows * r->length, lines = LINE / (ptrdiff_t)p->size,
+                    block_of_rows = BLOCK_BYTES / (ptrdiff_t)p->width;
+    const rectangle all = {0, r->rows, 0, r->length};
     if (p->plain && r->contiguous)
         walk_in_order(w, r, n < lines ? n : n / lines * lines);
     else if (p->plain && r->length >= LONG_ROW)
-        walk_bands(w, r, 1, r->length);
+        walk_bands(w, r, all, 1, r->length);
+    else if (p->banded && rectifies(p))
+        rectify_bands(w, r, block_of_rows);
     else if (p->banded)
-        walk_bands(w, r, BAND, BLOCK_BYTES / (ptrdiff_t)p->width);
+        walk_bands(w, r, all, BAND, block_of_rows);
     else
         walk_in_order(w, r, whole_block(w));
 }
