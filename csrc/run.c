@@ -11,6 +11,8 @@ enum {
     STREAM_MIN_BYTES = (16 << 20) / RF_SHRINK,
     /* Elements that are worth waking a thread for. */
     SHARE_MIN = (1 << 16) / RF_SHRINK,
+    /* Parts for each thread: one that comes late, or has less of a processor, does fewer of them. */
+    PARTS = 4,
 };
 
 typedef struct {
@@ -124,7 +126,8 @@ void rf_run(rf_activation activation, rf_direction direction, rf_dtype dtype, ch
         if (steps[w.arity.n_in] == (ptrdiff_t)size)
             w.head = (ptrdiff_t)((0 - (uintptr_t)args[w.arity.n_in]) % LINE / size);
         ptrdiff_t most = may_split ? n / SHARE_MIN : 1, threads = most > 1 ? rf_get_num_threads() : 1;
-        n_parts = (int)(threads < most ? threads : most);
+        ptrdiff_t parts = threads > 1 ? PARTS * threads : 1;
+        n_parts = (int)(parts < most ? parts : most);
         /* whole blocks of lines, so that every part streams from its first element on */
         w.share = ((n - w.head + n_parts - 1) / n_parts + 1023) / 1024 * 1024;
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..report.files import write_atomically
 from .bar_list import MEANS, bars
 from .bars import Bar, geometric_means, measure
-from .machine import describe, one_thread
+from .machine import describe, keep_freed_memory, one_thread
 from .output import HOW_TO_READ, Results, print_section, to_json, to_markdown
 from .peer import Peer
 from .peers import PEERS, find_peers
@@ -87,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         except OSError as error:
             return _failed(f"cannot write --{option} {str(path)!r}: {error.strerror or error}", 2)
 
+    keep_freed_memory()
     results = _measure_and_print(settings)
     for option, (path, content) in files.items():
         try:
