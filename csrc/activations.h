@@ -6,7 +6,8 @@
  *   RF_ROW      RF_ROW(name, KIND, cost, (param, default), (param, default), gate, ceiling, mask, formula)
  *               KIND     UNARY no parameter; PARAM one; PARAMS two; WEIGHT one that is learned: its backward
  *                        has a second output, <name>_backward_weight(grad_output, x)
- *               cost     RF_CHEAP: a few operations; else RF_COSTLY. Loops differ (loops.h), results do not
+ *               cost     RF_CHEAP: a few operations; RF_MEDIUM: about as long as memory takes; RF_COSTLY:
+ *                        longer. Loops differ (loops.h), results do not
  *               gate     at or below it output and gradient are zero; ceiling: at or above it the gradient
  *                        is; each an expression in the parameters p[0], p[1], or RF_NOWHERE
  *               mask     whether one bit an element is enough for the backward pass: see rf_mask
@@ -337,13 +338,13 @@ RF_ROW(prelu,            WEIGHT, RF_CHEAP,  ("weight", RF_REQUIRED),  RF_NO_PARA
 RF_FROM_Y(prelu, SHARED, leaky_relu_backward)
 RF_ROW(thresholded_relu, PARAM,  RF_CHEAP,  ("alpha", 1.0),           RF_NO_PARAM,      p[0], RF_NOWHERE, RF_MASK_GATED,
        "x if x > alpha else 0")
-RF_ROW(elu,              PARAM,  RF_COSTLY, ("alpha", 1.0),           RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(elu,              PARAM,  RF_MEDIUM, ("alpha", 1.0),           RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x if x > 0 else alpha * (exp(x) - 1)")
 RF_FROM_Y(elu, PARAM, elu_backward_y)
-RF_ROW(selu,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(selu,             UNARY,  RF_MEDIUM, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (exp(x) - 1))")
 RF_FROM_Y(selu, UNARY, selu_backward_y)
-RF_ROW(celu,             PARAM,  RF_COSTLY, ("alpha", 1.0),           RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(celu,             PARAM,  RF_MEDIUM, ("alpha", 1.0),           RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x if x > 0 else alpha * (exp(x / alpha) - 1)")
 RF_FROM_Y(celu, PARAM, celu_backward_y)
 RF_ROW(gelu,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
@@ -358,7 +359,7 @@ RF_ROW(mish,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARA
        "x * tanh(log(1 + exp(x)))")
 RF_ROW(softplus,         PARAM,  RF_COSTLY, ("beta", 1.0),            RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "log(1 + exp(beta * x)) / beta")
-RF_ROW(softsign,         UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(softsign,         UNARY,  RF_MEDIUM, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x / (1 + abs(x))")
 RF_ROW(sigmoid,          UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "1 / (1 + exp(-x))")

@@ -17,8 +17,8 @@ enum {
 #define RF_SHRINK 1
 #endif
 
-/* Of a row: bound by memory wherever it is, or by arithmetic while data are in cache. */
-typedef enum { RF_CHEAP, RF_COSTLY } rf_cost;
+/* Of a row: bound by memory wherever it is; by arithmetic while data are in cache; by arithmetic always. */
+typedef enum { RF_CHEAP, RF_MEDIUM, RF_COSTLY } rf_cost;
 
 /* Elementwise: data, parameters, outputs, contiguous and in whole vectors or groups of them; `constant`:
  * parameters are one number each.
@@ -49,6 +49,9 @@ typedef void rf_call_in_order(rf_loop *loop, rf_arity arity, char *const *args, 
 /* Where inputs are read one after the other. Without prefetching streams take up to three times as long; with
  * a page, whose addresses end in the same bits as the stores', a plain copy took a third longer on Zen 4. */
 enum { RF_AHEAD = 3072 };
+
+/* What is computed in registers and then streamed. */
+enum { RF_PIECE_BYTES = 128 };
 
 /* The types that kernels compute in. */
 #define RF_N_COMPUTED 2
@@ -81,8 +84,6 @@ typedef struct {
     int all;
 } rf_ahead;
 
-enum { RF_RECTIFY_ROWS = 2, RF_RECTIFY_BYTES = 64 };
-
 /* How much a pass counts: each level includes those before. */
 enum { RF_SEE_NOTHING, RF_SEE_ACTIVE, RF_SEE_MAX, RF_SEE_MIN, RF_SEE_LEVELS };
 
@@ -91,11 +92,10 @@ typedef struct {
      * SEE_MAX). Rows of z are `stride` elements apart, those of v `width`. */
     int (*see[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
                                  const void *z, ptrdiff_t stride, void *v, rf_ahead ahead);
-    /* The same and relu past the cache in one loop, at two levels; rows of y are `to_stride` elements apart.
-     * Asks for whole RF_RECTIFY_ROWS and RF_RECTIFY_BYTES of each; `ahead` as in rf_loop. */
+    /* The same and relu past the cache in one loop, at two levels; rows of y are `y_stride` elements apart.
+     * Asks for whole RF_PIECE_BYTES of each row. */
     int (*relu[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
-                                  const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride,
-                                  ptrdiff_t ahead);
+                                  const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride);
     void (*count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *v);
     void (*add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *y);
     /* meanwhile fetches a part of what is needed next, of one input or of two; NULL: nothing */

@@ -13,8 +13,20 @@ enum {
     F(VECTOR) = RF_VECTOR_BYTES / sizeof(T),
     F(GROUP) = DIGITS == 24 ? RF_GROUP * F(VECTOR) : F(VECTOR), /* at once where a vector takes long */
     F(LINES) = 256 / sizeof(T), /* elements that are fetched or streamed at once where that is many */
+    F(PIECE) = RF_PIECE_BYTES / sizeof(T),
     F(AHEAD) = RF_AHEAD / sizeof(T),
+    F(PAGE) = 4096 / sizeof(T),
+    F(PAGES) = 8,
+    F(SHEET) = F(PAGES) * F(PAGE),
 };
+
+/* What streams goes through some pages side by side, for every page has a prefetcher of the processor's own:
+ * relu of 128 MiB takes 0.85 to 0.9 of the time. This is the place of the i-th elements, `size` at once. */
+static RF_INLINE ptrdiff_t F(side_by_side)(ptrdiff_t i, ptrdiff_t size)
+{
+    const ptrdiff_t k = i & (F(SHEET) - 1);
+    return i - k + k / size % F(PAGES) * F(PAGE) + k / (size * F(PAGES)) * size;
+}
 
 static void F(copy_strided)(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step, ptrdiff_t n)
 {
@@ -136,24 +148,27 @@ static RF_INLINE T F(first_input)(const TYPE(row) row, const TYPE(arrays) a, ptr
     return row.n_data > 1 ? a.g[i] : 0;
 }
 
-/* Whole vectors. A few operations: into memory at once, or past the cache, then from registers and several
- * lines at a time. */
+/* Whole vectors. A few operations: into memory at once, or past the cache, then from registers and some lines
+ * at a time. */
 static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t n, int constant,
                                    ptrdiff_t ahead)
 {
-    T lines[F(LINES)] __attribute__((aligned(64))), lines_w[F(LINES)] __attribute__((aligned(64)));
+    T lines[F(PIECE)] __attribute__((aligned(64))), lines_w[F(PIECE)] __attribute__((aligned(64)));
+    const ptrdiff_t sheets = n & -(ptrdiff_t)F(SHEET), fetched = sheets ? F(SHEET) : F(AHEAD);
     ptrdiff_t i = 0;
-    for (; ahead && i + F(LINES) <= n; i += F(LINES)) {
-        rf_prefetch((const char *)(a.x + i) + ahead);
-        if (row.n_data > 1) rf_prefetch(a.g + i + F(AHEAD));
-        RF_IN_REGISTERS
-        for (ptrdiff_t j = 0; j < F(LINES); j++) {
-            const T g = F(first_input)(row, a, i + j), x = a.x[i + j];
+    if (sheets) ahead = ahead ? (ptrdiff_t)sizeof(T) * F(SHEET) : 0;
+    for (; ahead && i + F(PIECE) <= n; i += F(PIECE)) {
+        const ptrdiff_t at = i < sheets ? F(side_by_side)(i, F(PIECE)) : i;
+        rf_prefetch_lines((const char *)(a.x + at) + ahead, RF_PIECE_BYTES);
+        if (row.n_data > 1) rf_prefetch_lines(a.g + at + fetched, RF_PIECE_BYTES);
+        RF_IN_GROUP
+        for (ptrdiff_t j = 0; j < F(PIECE); j++) {
+            const T g = F(first_input)(row, a, at + j), x = a.x[at + j];
             lines[j] = row.f(g, x, a.p0, a.q0);
             if (row.f_weight) lines_w[j] = row.f_weight(g, x);
         }
-        rf_stream(a.y + i, lines);
-        if (row.f_weight) rf_stream(a.w + i, lines_w);
+        rf_stream_lines(a.y + at, lines, RF_PIECE_BYTES);
+        if (row.f_weight) rf_stream_lines(a.w + at, lines_w, RF_PIECE_BYTES);
     }
     RF_INDEPENDENT
     for (ptrdiff_t k = i; k < n; k++) {
@@ -172,25 +187,34 @@ static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, p
     T line[F(GROUP)] __attribute__((aligned(64))), same[F(VECTOR)] __attribute__((aligned(64)));
     for (ptrdiff_t j = 0; j < F(VECTOR); j++) same[j] = a.p0;
     const ptrdiff_t size = known ? F(GROUP) : F(VECTOR), step = constant ? 0 : size;
+    /* where vectors are short, what it takes to find the place is more than it gains */
+    const int paged = row.cost == RF_MEDIUM && F(GROUP) == F(LINES);
+    const ptrdiff_t sheets = paged && ahead ? n & -(ptrdiff_t)F(SHEET) : 0;
+    const ptrdiff_t fetched = sheets ? F(SHEET) : F(AHEAD);
     const T *p = constant ? same : a.p;
-    for (ptrdiff_t i = 0; i < n; i += size, p += step) {
-        if (__builtin_expect(ahead != 0, 0)) {
-            RF_UNROLLED
-            for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) {
-                __builtin_prefetch((const char *)(a.x + i + j) + ahead, 0, 2);
-                if (row.n_data > 1) __builtin_prefetch(a.g + i + j + F(AHEAD), 0, 2);
+    if (sheets) ahead = (ptrdiff_t)sizeof(T) * F(SHEET);
+    for (ptrdiff_t begin = 0, run; begin < n; begin += run) {
+        const ptrdiff_t first = begin < sheets ? F(side_by_side)(begin, F(LINES)) : begin;
+        run = begin < sheets ? F(LINES) : n - begin;
+        for (ptrdiff_t i = first; i < first + run; i += size, p += step) {
+            if (__builtin_expect(ahead != 0, 0)) {
+                RF_UNROLLED
+                for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) {
+                    __builtin_prefetch((const char *)(a.x + i + j) + ahead, 0, 2);
+                    if (row.n_data > 1) __builtin_prefetch(a.g + i + j + fetched, 0, 2);
+                }
             }
-        }
-        IN_GROUP
-        for (ptrdiff_t j = 0; j < size; j++)
-            line[j] = row.f(F(first_input)(row, a, i + j), a.x[i + j], known ? a.p0 : p[j], 0);
-        /* one condition for all: else each vector's operations would move behind its own */
-        if (__builtin_expect(ahead != 0, 0)) {
-            RF_UNROLLED
-            for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) rf_put(a.y + i + j, rf_take(line + j), 1);
-        } else {
-            RF_UNROLLED
-            for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) rf_put(a.y + i + j, rf_take(line + j), 0);
+            IN_GROUP
+            for (ptrdiff_t j = 0; j < size; j++)
+                line[j] = row.f(F(first_input)(row, a, i + j), a.x[i + j], known ? a.p0 : p[j], 0);
+            /* one condition for all: else each vector's operations would move behind its own */
+            if (__builtin_expect(ahead != 0, 0)) {
+                RF_UNROLLED
+                for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) rf_put(a.y + i + j, rf_take(line + j), 1);
+            } else {
+                RF_UNROLLED
+                for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) rf_put(a.y + i + j, rf_take(line + j), 0);
+            }
         }
     }
 }

@@ -96,17 +96,22 @@ static RF_INLINE U F(observe_rows)(int with_bias, int level, int n_rows, const r
 
 static void *F(moved)(void *numbers, ptrdiff_t n) { return numbers ? (T *)numbers + n : NULL; }
 
-static RF_INLINE int F(observe)(int with_bias, int level, const rf_positions *at, ptrdiff_t first,
-                                ptrdiff_t rows, ptrdiff_t width, const void *from, ptrdiff_t stride, void *to,
-                                rf_ahead ahead)
+static rf_positions F(positions_from)(const rf_positions *at, ptrdiff_t first)
 {
-    const rf_positions here = {
+    return (rf_positions){
         .bias = F(moved)(at->bias, first),
         .gate = F(moved)(at->gate, first),
         .active = at->active ? (COUNT *)at->active + first : NULL,
         .max = F(moved)(at->max, first),
         .min = F(moved)(at->min, first),
     };
+}
+
+static RF_INLINE int F(observe)(int with_bias, int level, const rf_positions *at, ptrdiff_t first,
+                                ptrdiff_t rows, ptrdiff_t width, const void *from, ptrdiff_t stride, void *to,
+                                rf_ahead ahead)
+{
+    const rf_positions here = F(positions_from)(at, first);
     const T *z = from;
     T *v = to;
     U overflow = 0;
@@ -132,57 +137,59 @@ OBSERVE(add_bias_see_max, 1, RF_SEE_MAX)
 OBSERVE(add_bias_see_min, 1, RF_SEE_MIN)
 #undef OBSERVE
 
-/* relu(z + bias) past the cache, counted in the same loop: two lines of two rows at a time, which never wait
- * in memory (of twice as many the stores are a burst that reads wait for). Loops one after the other, which
- * suit every row of the table, leave memory idle while they count. */
-enum { F(PIECE) = RF_RECTIFY_BYTES / sizeof(T) };
+/* A piece of relu(z + bias) past the cache, counted in the same loop, from column i of a row on. */
+static RF_INLINE void F(rectify_piece)(int with_bias, int level, const rf_positions *at, ptrdiff_t i,
+                                       const T *z, T *y, ptrdiff_t ahead, U *overflow)
+{
+    const T *gates = (const T *)at->gate + i, *biases = with_bias ? (const T *)at->bias + i : gates;
+    COUNT *active = (COUNT *)at->active + i;
+    T *max = level >= RF_SEE_MAX ? (T *)at->max + i : NULL;
+    T lines[F(PIECE)] __attribute__((aligned(64)));
+    rf_prefetch_lines((const char *)(z + i) + ahead, RF_PIECE_BYTES);
+    RF_IN_GROUP
+    for (ptrdiff_t j = 0; j < F(PIECE); j++) {
+        T v = z[i + j];
+        TYPE(seen) s = {.overflow = overflow[j], .active = active[j]};
+        if (level >= RF_SEE_MAX) s.max = max[j];
+        F(see)(with_bias, level, &s, v, biases[j], gates[j], &v);
+        lines[j] = F(relu)(v);
+        active[j] = s.active;
+        if (level >= RF_SEE_MAX) max[j] = s.max;
+        overflow[j] = s.overflow;
+    }
+    rf_stream_lines(y + i, lines, RF_PIECE_BYTES);
+}
 
+/* Loops one after the other, which suit every row of the table, leave memory idle while they count; here it
+ * never waits. As in loops.h pages are walked side by side, or rows where they are longer. */
 static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at, ptrdiff_t first,
                                 ptrdiff_t rows, ptrdiff_t width, const void *from, ptrdiff_t stride, void *to,
-                                ptrdiff_t to_stride, ptrdiff_t ahead)
+                                ptrdiff_t to_stride)
 {
-    const T *gates = F(moved)(at->gate, first);
-    const T *biases = with_bias ? F(moved)(at->bias, first) : gates;
-    COUNT *active = (COUNT *)at->active + first;
-    T *max = F(moved)(at->max, first);
+    const rf_positions here = F(positions_from)(at, first);
     const T *z = from;
-    T *y = to, lines[RF_RECTIFY_ROWS][F(PIECE)] __attribute__((aligned(64)));
+    T *y = to;
     U overflow[F(PIECE)] __attribute__((aligned(64))) = {0}, any = 0;
-    for (; rows > 0; rows -= RF_RECTIFY_ROWS, z += RF_RECTIFY_ROWS * stride, y += RF_RECTIFY_ROWS * to_stride)
-        for (ptrdiff_t i = 0; i < width; i += F(PIECE)) {
-            RF_UNROLLED
-            for (int row = 0; row < RF_RECTIFY_ROWS; row++)
-                rf_prefetch_lines((const char *)(z + row * stride + i) + ahead, RF_RECTIFY_BYTES);
-            RF_IN_GROUP
-            for (ptrdiff_t j = 0; j < F(PIECE); j++) {
-                const ptrdiff_t c = i + j;
-                const T bias = biases[c], gate = gates[c];
-                TYPE(seen) s = {.overflow = overflow[j], .active = active[c]};
-                if (level >= RF_SEE_MAX) s.max = max[c];
-                RF_UNROLLED
-                for (int row = 0; row < RF_RECTIFY_ROWS; row++) {
-                    const T x = z[row * stride + c];
-                    T v = x;
-                    F(see)(with_bias, level, &s, x, bias, gate, &v);
-                    lines[row][j] = F(relu)(v);
-                }
-                active[c] = s.active;
-                if (level >= RF_SEE_MAX) max[c] = s.max;
-                overflow[j] = s.overflow;
-            }
-            RF_UNROLLED
-            for (int row = 0; row < RF_RECTIFY_ROWS; row++)
-                rf_stream_lines(y + row * to_stride + i, lines[row], RF_RECTIFY_BYTES);
-        }
+    const ptrdiff_t page = width < F(PAGE) ? F(PAGE) / width : 1, sheet = F(PAGES) * page,
+                    ahead = sheet * stride * (ptrdiff_t)sizeof(T);
+    for (; rows >= sheet; rows -= sheet, z += sheet * stride, y += sheet * to_stride)
+        for (ptrdiff_t row = 0; row < page; row++)
+            for (ptrdiff_t i = 0; i < width; i += F(PIECE))
+                for (ptrdiff_t k = row; k < sheet; k += page)
+                    F(rectify_piece)(with_bias, level, &here, i, z + k * stride, y + k * to_stride, ahead,
+                                     overflow);
+    for (; rows > 0; rows--, z += stride, y += to_stride)
+        for (ptrdiff_t i = 0; i < width; i += F(PIECE))
+            F(rectify_piece)(with_bias, level, &here, i, z, y, ahead, overflow);
     for (ptrdiff_t j = 0; j < F(PIECE); j++) any |= overflow[j];
     return (any & F(SIGN_BIT)) != 0;
 }
 
 #define RECTIFY(name, with_bias, level)                                                                      \
     static int F(name)(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,             \
-                       const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride, ptrdiff_t ahead)        \
+                       const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride)                         \
     {                                                                                                        \
-        return F(rectify)(with_bias, level, at, first, rows, width, z, stride, y, y_stride, ahead);          \
+        return F(rectify)(with_bias, level, at, first, rows, width, z, stride, y, y_stride);                 \
     }
 RECTIFY(relu_see_active, 0, RF_SEE_ACTIVE)
 RECTIFY(relu_see_max, 0, RF_SEE_MAX)

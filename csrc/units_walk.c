@@ -453,11 +453,9 @@ static void rectify(const worker *w, const char *z, ptrdiff_t from, char *y, ptr
                     ptrdiff_t width, ptrdiff_t position)
 {
     const pass *p = w->pass;
-    const ptrdiff_t size = (ptrdiff_t)p->width, group = RF_RECTIFY_ROWS * from,
-                    apart = at_least(group < 0 ? -group : group, 1);
-    const int odd =
-        p->loops->relu[p->bias != NULL][p->level](&w->at, position, rows, width, z, from / size, y, to / size,
-                                                  at_least(AHEAD_BYTES / apart, 1) * group);
+    const ptrdiff_t size = (ptrdiff_t)p->width;
+    const int odd = p->loops->relu[p->bias != NULL][p->level](&w->at, position, rows, width, z, from / size,
+                                                              y, to / size);
     if (!odd || !w->at.nonfinite) return;
     for (ptrdiff_t row = 0; row < rows; row++)
         for (piece q = {0, position, 1, 0}; q.from < width; q.from += q.width, q.position += q.width) {
@@ -477,14 +475,15 @@ static void rectify_bands(const worker *w, const region *r, ptrdiff_t most)
 {
     const pass *p = w->pass;
     const ptrdiff_t size = (ptrdiff_t)p->size, length = r->length, head = at_most(to_line(p, r, 0), length);
-    const ptrdiff_t unit = RF_RECTIFY_BYTES / size, width = (length - head) / unit * unit, end = head + width;
-    const ptrdiff_t rows = r->out.step % LINE == 0 && width ? r->rows / RF_RECTIFY_ROWS * RF_RECTIFY_ROWS : 0;
-    if (rows)
-        rectify(w, r->source.memory + head * size, r->source.step, r->out.memory + head * size, r->out.step,
-                rows, width, head);
-    walk_bands(w, r, (rectangle){0, rows, 0, head}, BAND, most);
-    walk_bands(w, r, (rectangle){0, rows, end, length - end}, BAND, most);
-    walk_bands(w, r, (rectangle){rows, r->rows - rows, 0, length}, BAND, most);
+    const ptrdiff_t unit = RF_PIECE_BYTES / size, width = (length - head) / unit * unit, end = head + width;
+    if (r->out.step % LINE || width == 0) {
+        walk_bands(w, r, (rectangle){0, r->rows, 0, length}, BAND, most);
+        return;
+    }
+    rectify(w, r->source.memory + head * size, r->source.step, r->out.memory + head * size, r->out.step,
+            r->rows, width, head);
+    walk_bands(w, r, (rectangle){0, r->rows, 0, head}, BAND, most);
+    walk_bands(w, r, (rectangle){0, r->rows, end, length - end}, BAND, most);
 }
 
 /* ---- rows of positions one after the other */
@@ -542,8 +541,8 @@ static void walk_in_order(const worker *w, const region *r, ptrdiff_t whole)
     const worker turned = turn(w, head);
     b.first = head;
     b.streams = streams;
-    if (streams && rectifies(p) && row * size % RF_RECTIFY_BYTES == 0) {
-        const ptrdiff_t rows = (n - head) / row / RF_RECTIFY_ROWS * RF_RECTIFY_ROWS, bytes = row * size;
+    if (streams && rectifies(p) && row * size % RF_PIECE_BYTES == 0) {
+        const ptrdiff_t rows = (n - head) / row, bytes = row * size;
         rectify(&turned, r->source.memory + head * size, bytes, r->out.memory + head * size, bytes, rows, row,
                 0);
         b.first += rows * row;
