@@ -20,9 +20,9 @@ VECTOR_BYTES = {"neon": 16, "baseline": 16, "avx2": 32, "avx512": 64}
 # A loop that must be vectorised, and how a loop of a row says what it is.
 LOOP = re.compile(r"#pragma (?:omp simd|GCC ivdep)")
 ROW = re.compile(r"\(row_f\d\d\)\{[^{}]*, (?P<n_params>\d), (?P<cost>RF_\w+)\}")
-# Copies of the loops of loops.h by cost and number of parameters: cheap rows have two, in memory and past the cache, and
-# one for arrays of parameters; the others have one, and with a parameter one where it is 1, one where it is constant and
-# one for arrays of it, or one for all where code is to be small.
+# Copies of the loops of loops.h by cost and number of parameters: cheap rows have two, in memory and past the cache,
+# and one for arrays of parameters; the others have one, and with a parameter one where it is 1, one where it is
+# constant and one for arrays of it, or one for all where code is to be small.
 COPIES = {"RF_CHEAP": (2, 3, 3), "RF_MEDIUM": (1, 3), "RF_COSTLY": (1, 3)}
 SMALL_COPIES = {"RF_CHEAP": (2, 3, 3), "RF_MEDIUM": (1, 1), "RF_COSTLY": (1, 1)}
 # The loops of a row; where the output tells the gradient, the table names one more.
