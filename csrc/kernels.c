@@ -20,16 +20,20 @@
 /* No element depends on another. With gcc this also vectorises where -Os asks for little code, and keeps
  * short loops from being unrolled before they are vectorised. */
 #define RF_INDEPENDENT _Pragma("omp simd")
-/* So many vectors does a costly row compute together: as the registers hold. */
+/* So many vectors of each type does a costly row compute together: as the registers hold, and as long code is
+ * worth its gain. */
 #if defined(__AVX512F__)
-#define RF_GROUP 4
+#define RF_GROUP_F32 4
+#define RF_GROUP_F64 2
 #elif defined(__AVX2__)
-#define RF_GROUP 2
+#define RF_GROUP_F32 2
+#define RF_GROUP_F64 1
 #else
-#define RF_GROUP 1
+#define RF_GROUP_F32 1
+#define RF_GROUP_F64 1
 #endif
-/* One group, in registers. */
-#if defined(__clang__) || RF_GROUP == 1
+/* Some vectors, in registers. */
+#if defined(__clang__) || RF_GROUP_F32 == 1
 #define RF_IN_GROUP RF_INDEPENDENT
 #else
 #define RF_IN_GROUP _Pragma("GCC ivdep") _Pragma("GCC unroll 4")
@@ -105,6 +109,7 @@ static RF_INLINE double step_f64(double a, double b, double c)
 #define U uint32_t
 #define COUNT uint32_t /* of one position in a chunk; a unit's may be larger */
 #define F(name) name##_f32
+#define GROUP RF_GROUP_F32
 #define IN_GROUP RF_IN_GROUP
 #include "scalar_math.h"
 #include "activations.h"
@@ -117,6 +122,7 @@ static RF_INLINE double step_f64(double a, double b, double c)
 #undef U
 #undef COUNT
 #undef F
+#undef GROUP
 #undef IN_GROUP
 
 #include "halves.h"
@@ -127,7 +133,12 @@ static RF_INLINE double step_f64(double a, double b, double c)
 #define U uint64_t
 #define COUNT double /* exact to 2^53, and SSE2 cannot compare 64-bit integers */
 #define F(name) name##_f64
-#define IN_GROUP RF_INDEPENDENT /* a group of one vector: longer code is not worth its gain */
+#define GROUP RF_GROUP_F64
+#if GROUP == 1
+#define IN_GROUP RF_INDEPENDENT
+#else
+#define IN_GROUP RF_IN_GROUP
+#endif
 #include "scalar_math.h"
 #include "activations.h"
 #include "loops.h"

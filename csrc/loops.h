@@ -11,8 +11,8 @@ enum {
     F(BLOCK) = 256,
     F(MAX_ARGS) = 5,
     F(VECTOR) = RF_VECTOR_BYTES / sizeof(T),
-    F(GROUP) = DIGITS == 24 ? RF_GROUP * F(VECTOR) : F(VECTOR), /* at once where a vector takes long */
-    F(LINES) = 256 / sizeof(T), /* elements that are fetched or streamed at once where that is many */
+    F(GROUPED) = GROUP * F(VECTOR), /* at once where a vector takes long */
+    F(LINES) = 256 / sizeof(T),     /* elements that are fetched or streamed at once where that is many */
     F(PIECE) = RF_PIECE_BYTES / sizeof(T),
     F(AHEAD) = RF_AHEAD / sizeof(T),
     F(PAGE) = 4096 / sizeof(T),
@@ -44,9 +44,9 @@ static RF_INLINE int F(feeds_itself)(rf_arity arity, char *const *args, ptrdiff_
 static void F(call_with_rest)(rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n, int constant,
                               ptrdiff_t ahead)
 {
-    T line[F(MAX_ARGS)][F(GROUP)] __attribute__((aligned(64)));
+    T line[F(MAX_ARGS)][F(GROUPED)] __attribute__((aligned(64)));
     char *rest[F(MAX_ARGS)];
-    const ptrdiff_t size = arity.grouped ? F(GROUP) : F(VECTOR), whole = n & -size, left = n - whole;
+    const ptrdiff_t size = arity.grouped ? F(GROUPED) : F(VECTOR), whole = n & -size, left = n - whole;
     for (int a = 0; a < arity.n_in + arity.n_out; a++) {
         rest[a] = (char *)line[a];
         if (constant && a >= arity.n_data && a < arity.n_in) {
@@ -67,7 +67,7 @@ static void F(call_with_rest)(rf_loop *loop, rf_arity arity, char *const *args, 
 static void F(call_in_order)(rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n, int constant,
                              ptrdiff_t ahead)
 {
-    if (n & ((arity.grouped ? F(GROUP) : F(VECTOR)) - 1))
+    if (n & ((arity.grouped ? F(GROUPED) : F(VECTOR)) - 1))
         F(call_with_rest)(loop, arity, args, n, constant, ahead);
     else
         loop(args, n, constant, ahead);
@@ -184,11 +184,11 @@ static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, pt
 static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t n, int constant,
                                     int known, ptrdiff_t ahead)
 {
-    T line[F(GROUP)] __attribute__((aligned(64))), same[F(VECTOR)] __attribute__((aligned(64)));
+    T line[F(GROUPED)] __attribute__((aligned(64))), same[F(VECTOR)] __attribute__((aligned(64)));
     for (ptrdiff_t j = 0; j < F(VECTOR); j++) same[j] = a.p0;
-    const ptrdiff_t size = known ? F(GROUP) : F(VECTOR), step = constant ? 0 : size;
+    const ptrdiff_t size = known ? F(GROUPED) : F(VECTOR), step = constant ? 0 : size;
     /* where vectors are short, what it takes to find the place is more than it gains */
-    const int paged = row.cost == RF_MEDIUM && F(GROUP) == F(LINES);
+    const int paged = row.cost == RF_MEDIUM && F(GROUPED) == F(LINES);
     const ptrdiff_t sheets = paged && ahead ? n & -(ptrdiff_t)F(SHEET) : 0;
     const ptrdiff_t fetched = sheets ? F(SHEET) : F(AHEAD);
     const T *p = constant ? same : a.p;
@@ -223,7 +223,7 @@ static RF_INLINE void F(map)(const TYPE(row) row, char *const *args, ptrdiff_t n
                              ptrdiff_t ahead)
 {
     TYPE(arrays) a = F(arrays_of)(row, args);
-    n &= -(ptrdiff_t)(row.cost == RF_CHEAP ? F(VECTOR) : F(GROUP)); /* so it is; the compiler knows, too */
+    n &= -(ptrdiff_t)(row.cost == RF_CHEAP ? F(VECTOR) : F(GROUPED)); /* so it is; the compiler knows, too */
     if (row.cost == RF_CHEAP && (row.n_params == 0 || constant)) {
         F(map_cheap)(row, a, n, 1, ahead);
     } else if (row.cost == RF_CHEAP) {
