@@ -236,6 +236,27 @@ cdef bint same_layout(object a, cnp.ndarray b):
     return True
 
 
+cdef bint is_one_number(object p, cnp.ndarray x):
+    """Whether p is one number that leaves the dtype and the shape of x to a result."""
+    if type(p) is float or type(p) is int:
+        return True
+    cdef int numpy_type = cnp.PyArray_TYPE(x)
+    if type(p) is cnp.ndarray:
+        return (cnp.PyArray_TYPE(<cnp.ndarray>p) == numpy_type and cnp.PyArray_SIZE(<cnp.ndarray>p) == 1
+                and cnp.PyArray_NDIM(<cnp.ndarray>p) <= cnp.PyArray_NDIM(x))
+    if numpy_type == cnp.NPY_FLOAT:
+        return type(p) is np.float32
+    if numpy_type == cnp.NPY_DOUBLE:
+        return type(p) is np.float64
+    if numpy_type == NPY_HALF:
+        return type(p) is np.float16
+    return is_bfloat16(p)
+
+
+cdef object number_of(object p):
+    return p.item() if type(p) is cnp.ndarray else p
+
+
 cdef bint holds(object found) except -1:
     """Whether a comparison, a bool or an array of them, holds anywhere."""
     return found if type(found) is bool else found.any()
@@ -251,10 +272,10 @@ cdef bint partly_overlap(cnp.ndarray a, cnp.ndarray b):
 cdef class Function:
     """A ufunc whose last operands are parameters, with a short way for its usual call.
 
-    The usual call has contiguous arrays of one shape and dtype, Python numbers as parameters and no keyword but
-    ``out``. NumPy needs more time to convert the numbers than relu does for a thousand elements. Numbers take the
-    arrays' dtype: bfloat16 included, from which NumPy itself goes to float32. Parameters that make no sense are
-    left to the activation's `check`, which raises.
+    The usual call has contiguous arrays of one shape and dtype, single numbers as parameters and no keyword but
+    ``out``. NumPy needs more time to convert the numbers than relu does for a thousand elements. Python's numbers
+    take the arrays' dtype: bfloat16 included, from which NumPy itself goes to float32. Parameters that make no
+    sense are left to the activation's `check`, which raises.
     """
 
     cdef readonly object ufunc
@@ -333,9 +354,9 @@ cdef class Function:
             args[i] = <char *>cnp.PyArray_DATA(<cnp.ndarray>operands[i])
             steps[i] = cnp.PyArray_ITEMSIZE(x)
         for i in range(self.n_data, n_in):
-            if type(operands[i]) is not float and type(operands[i]) is not int:
+            if not is_one_number(operands[i], x):
                 return None
-            given[i - self.n_data] = operands[i]
+            given[i - self.n_data] = number_of(operands[i])
             args[i] = <char *>&params[i - self.n_data]
             steps[i] = 0
         if isnan(given[0] + given[1]) and not self.may_be_nan or self.are_ends and given[0] > given[1]:
@@ -350,7 +371,7 @@ cdef class Function:
         elif kwargs:
             return None
         for i in range(self.n_data, n_in):
-            PyArray_SETITEM(x, args[i], operands[i])
+            PyArray_SETITEM(x, args[i], number_of(operands[i]))
         if y is None:
             y = PyArray_SimpleNew(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), numpy_type)
         args[n_in] = <char *>cnp.PyArray_DATA(<cnp.ndarray>y)

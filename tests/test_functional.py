@@ -84,6 +84,32 @@ def test_parameters_are_taken_by_position_and_by_name(name, dtype):
     assert_same_bits(function(*arrays, *per_column), ufunc(*arrays, *per_column))
 
 
+# single numbers, and arrays of one: (of a type, of a number)
+ONE_NUMBER = {
+    "a scalar": lambda dtype, p: dtype(p),
+    "no axis": lambda dtype, p: np.array(p, dtype),
+    "one axis": lambda dtype, p: np.array([p], dtype),
+    "more axes than x": lambda dtype, p: np.array([[[p]]], dtype),
+    "another dtype": lambda dtype, p: (np.float64 if dtype == np.float32 else np.float32)(p),
+    "byte swapped": lambda dtype, p: np.array([p], np.dtype(np.float64).newbyteorder()),
+}
+
+
+@pytest.mark.parametrize("make", ONE_NUMBER.values(), ids=ONE_NUMBER)
+@pytest.mark.parametrize("name", [*DEFAULTS, "prelu"])
+@dtypes
+def test_one_number_in_numpys_clothes_is_as_in_the_ufunc(dtype, name, make):
+    function, ufunc, _, params = of(name)
+    arrays = arrays_for(name, dtype, (9, 5))
+    numbers = [make(dtype, 0.3 if p is None else p) for p in params.values()]
+    assert_same_bits(function(*arrays, *numbers), ufunc(*arrays, *numbers))
+    if all(number.dtype == dtype and number.ndim < 3 for number in numbers):
+        out = np.empty((9, 5), dtype)
+        out[:1, 0] = numbers[0] if numbers else 0  # a weight that the output overwrites
+        where = [out[:1, 0], *numbers[1:]] if numbers else []
+        assert_same_bits(function(*arrays, *where, out=out), ufunc(*arrays, *numbers))
+
+
 @functions
 def test_keywords_of_a_ufunc_are_passed_on(name):
     function, ufunc, _, params = of(name)
