@@ -8,6 +8,7 @@ import shutil
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -56,23 +57,32 @@ class EventLog:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._running = folder, folder.with_name(f"{folder.name}.running")
+        self._opened = ExitStack()
+
+    def __enter__(self) -> EventLog:
+        try:
+            self._open()
+        except BaseException as error:  # Ctrl-C, too
+            self.__exit__(type(error), error, None)
+            raise
+        return self
+
+    def _open(self) -> None:
         # Of a run that was killed.
         shutil.rmtree(self._running, ignore_errors=True)
         self._running.mkdir(parents=True)
         name = EVENT_FILES.replace("*", f"{int(time.time())}.{socket.gethostname()}.{os.getpid()}")
         # Not the EventFileWriter around it: it writes in a thread, and hangs when that ends at a full disk.
         self._writer = RecordWriter((self._running / name).open("xb"))
+        self._opened.callback(self._writer.close)
         self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
-
-    def __enter__(self) -> EventLog:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with uninterrupted():
             try:
-                self._writer.close()
+                self._opened.close()
                 if kind is None:
                     self._take_place()
             finally:

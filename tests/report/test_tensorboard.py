@@ -61,6 +61,16 @@ def test_what_is_not_known_has_no_scalar(tmp_path):
     assert [event.value for event in events.Scalars("dead_units/dense_1")] == [8.0] * SMALL.epochs
 
 
+def test_an_interruption_while_the_file_is_made_leaves_none(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EventLog, "_write", interrupted)
+    with pytest.raises(KeyboardInterrupt), EventLog(tmp_path / "run"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_exception_leaves_the_events_of_an_earlier_run(tmp_path):
     with EventLog(tmp_path / "run"):
         pass
