@@ -49,11 +49,6 @@
 #else
 #define RF_SMALL 0
 #endif
-#if defined(__clang__) || RF_SMALL
-#define RF_IN_REGISTERS RF_INDEPENDENT
-#else
-#define RF_IN_REGISTERS _Pragma("GCC ivdep") RF_UNROLLED
-#endif
 
 /* Clang does not define __FP_FAST_FMA. */
 #if defined(__FP_FAST_FMA) || defined(__FMA__) || defined(__ARM_FEATURE_FMA)

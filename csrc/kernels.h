@@ -23,9 +23,9 @@ typedef enum { RF_CHEAP, RF_MEDIUM, RF_COSTLY } rf_cost;
 /* Elementwise: data, parameters, outputs, contiguous and in whole vectors or groups of them; `constant`:
  * parameters are one number each.
  *
- * `ahead` is 0, or asks that the outputs go past the cache, and says how many bytes past the last data input
- * that is which is needed next; then outputs are aligned to a cache line and apart from the inputs, and
- * parameters constant. */
+ * `ahead` is 0, or asks that the outputs go past the cache; then outputs are aligned to a cache line and
+ * apart from the inputs, and parameters constant. It says how many bytes past the last data input that is
+ * which is needed next, if that is not what follows in memory: of many elements it does. */
 typedef void rf_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead);
 
 /* From x; from (grad_output, x); from (grad_output, y). */
@@ -50,8 +50,8 @@ typedef void rf_call_in_order(rf_loop *loop, rf_arity arity, char *const *args, 
  * a page, whose addresses end in the same bits as the stores', a plain copy took a third longer on Zen 4. */
 enum { RF_AHEAD = 3072 };
 
-/* What is computed in registers and then streamed. */
-enum { RF_PIECE_BYTES = 128 };
+/* What is computed in registers and then streamed, and what pages side by side have (loops.h). */
+enum { RF_PIECE_BYTES = 128, RF_PAGE_BYTES = RF_SHRINK == 1 ? 4096 : 1024 };
 
 /* The types that kernels compute in. */
 #define RF_N_COMPUTED 2

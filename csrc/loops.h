@@ -15,7 +15,7 @@ enum {
     F(LINES) = 256 / sizeof(T),     /* elements that are fetched or streamed at once where that is many */
     F(PIECE) = RF_PIECE_BYTES / sizeof(T),
     F(AHEAD) = RF_AHEAD / sizeof(T),
-    F(PAGE) = 4096 / sizeof(T),
+    F(PAGE) = RF_PAGE_BYTES / sizeof(T),
     F(PAGES) = 8,
     F(SHEET) = F(PAGES) * F(PAGE),
 };

@@ -154,7 +154,7 @@ typedef struct {
 typedef struct {
     int64_t *active;    /* v > gate (v > 0 where there is no gate), v = z + bias */
     int64_t *nonfinite; /* v is NaN or infinite */
-    double *max, *min;  /* of v, NaN ignored */
+    double *max, *min;  /* of v, NaN ignored; a zero is +0 */
     double *sum_abs;    /* sum of |y| over finite y */
 } rf_unit_counts;
 

@@ -22,7 +22,7 @@ enum {
     LANES = 128,
     LONG_INNER = 1024,
     TILE = 1 << 12,
-    JOB = (1 << 18) / RF_SHRINK,
+    JOB = RF_SHRINK == 1 ? 1 << 18 : 1 << 12,
     SHARE_MIN = (1 << 17) / RF_SHRINK,        /* elements that are worth a second thread */
     WAVE_BYTES = 1 << 24,                     /* at most, for the results of jobs that await their turn */
     STREAM_MIN_BYTES = (4 << 20) / RF_SHRINK, /* as in run.c */

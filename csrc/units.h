@@ -5,7 +5,7 @@
  * the rows are cut into blocks.
  *
  * Whether all elements are finite is asked of a block as a whole, at half the price of counting the others;
- * only a block that holds some counts them. */
+ * only a block that holds others counts them. */
 
 /* The sign bit is set if x is NaN or infinite: a full exponent overflows into it. */
 static RF_INLINE U F(overflow)(T x) { return (F(bits)(x) & ~F(SIGN_BIT)) + ((U)1 << F(MANTISSA_BITS)); }
@@ -171,16 +171,17 @@ static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at
     T *y = to;
     U overflow[F(PIECE)] __attribute__((aligned(64))) = {0}, any = 0;
     const ptrdiff_t page = width < F(PAGE) ? F(PAGE) / width : 1, sheet = F(PAGES) * page,
-                    ahead = sheet * stride * (ptrdiff_t)sizeof(T);
+                    ahead = rows >= sheet ? sheet * stride * (ptrdiff_t)sizeof(T) : 0;
     for (; rows >= sheet; rows -= sheet, z += sheet * stride, y += sheet * to_stride)
         for (ptrdiff_t row = 0; row < page; row++)
             for (ptrdiff_t i = 0; i < width; i += F(PIECE))
                 for (ptrdiff_t k = row; k < sheet; k += page)
                     F(rectify_piece)(with_bias, level, &here, i, z + k * stride, y + k * to_stride, ahead,
                                      overflow);
-    for (; rows > 0; rows--, z += stride, y += to_stride)
+    for (ptrdiff_t row = 0; row < rows; row++)
         for (ptrdiff_t i = 0; i < width; i += F(PIECE))
-            F(rectify_piece)(with_bias, level, &here, i, z, y, ahead, overflow);
+            F(rectify_piece)(with_bias, level, &here, i, z + row * stride, y + row * to_stride, ahead,
+                             overflow);
     for (ptrdiff_t j = 0; j < F(PIECE); j++) any |= overflow[j];
     return (any & F(SIGN_BIT)) != 0;
 }
@@ -418,7 +419,8 @@ static void F(fold_counts)(int64_t *to, void *counts, const rf_fold *f)
     }
 }
 
-/* The largest of sign * v; sign -1 makes it the smallest v. */
+/* The largest of sign * v; sign -1 makes it the smallest v. Which of the zeros came first depends on the
+ * walk: it is made +0. */
 static RF_INLINE void F(fold_extremes)(double *to, T *from, const rf_fold *f, T sign)
 {
     const ptrdiff_t row = f->units * f->inner;
@@ -427,7 +429,7 @@ static RF_INLINE void F(fold_extremes)(double *to, T *from, const rf_fold *f, T 
             from[i] = sign * from[c * row + i] > sign * from[i] ? from[c * row + i] : from[i];
     if (f->inner == 1) {
         for (ptrdiff_t u = 0; u < f->units; u++)
-            to[u] = (double)(sign * from[u]) > (double)sign * to[u] ? (double)from[u] : to[u];
+            to[u] = (double)(sign * from[u]) > (double)sign * to[u] ? (double)from[u] + 0 : to[u];
         return;
     }
     for (ptrdiff_t u = 0; u < f->units; u++, from += f->inner) {
@@ -442,7 +444,7 @@ static RF_INLINE void F(fold_extremes)(double *to, T *from, const rf_fold *f, T 
             for (int j = 0; j < 8; j++) most = lanes[j] > most ? lanes[j] : most;
         }
         for (; i < f->inner; i++) most = sign * from[i] > most ? sign * from[i] : most;
-        to[u] = (double)most > (double)sign * to[u] ? (double)(sign * most) : to[u];
+        to[u] = (double)most > (double)sign * to[u] ? (double)(sign * most) + 0 : to[u];
     }
 }
 static void F(fold_max)(double *to, void *from, const rf_fold *f) { F(fold_extremes)(to, from, f, 1); }

@@ -103,6 +103,18 @@ def test_without_bias(dtype, shape, axis):
         assert_same_bits(stats.max, np.fmax.reduce(v, axis=others))
 
 
+@pytest.mark.parametrize("name", ["relu", "relu6"])
+def test_an_extreme_that_is_zero_is_positive_wherever_rows_are_read_first(name):
+    z = np.full((8192, 512), -1, np.float32)
+    z[1], z[2] = -0.0, 0.0
+    z[3:5, ::2] = z[2:0:-1, ::2]
+    for place in [None, *PLACES]:
+        x = z.copy() if place is None else copied(place, z)
+        stats = rf.UnitStats(512)
+        rf.fused.forward(x, name, stats=stats, out=x if place is None else at(place, z.shape, z.dtype))
+        assert_same_bits(stats.max, np.zeros(512))
+
+
 @shapes
 @dtypes
 def test_backward(dtype, shape, axis):
