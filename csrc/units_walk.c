@@ -3,7 +3,9 @@
  *
  * A block has strips of consecutive elements. Short rows: one strip, which is whole rows of positions where
  * it can be. Long rows: a band, four strips that lie below each other, so that the accumulators of a
- * position, which do not fit into L1 then, are loaded once for four elements. */
+ * position, which do not fit into L1 then, are loaded once for four elements.
+ *
+ * relu that streams and counts, but nothing else, has a loop of its own instead of blocks: rectify. */
 #include "units_pass.h"
 
 #include <math.h>
@@ -440,7 +442,7 @@ static void walk_bands(const worker *w, const region *r, rectangle q, ptrdiff_t 
     }
 }
 
-/* ---- relu that streams and counts, but nothing else: in one loop, without blocks */
+/* ---- without blocks */
 
 static int rectifies(const pass *p)
 {

@@ -2,7 +2,9 @@
 
 import json
 import math
+import platform
 import re
+import subprocess
 import sys
 import types
 
@@ -634,3 +636,30 @@ def test_the_progress_bar_tells_share_and_time_left_on_a_terminal_alone(capsys, 
     # The first took twice as long as estimated, so will the rest.
     assert second == f"[{'#' * 5}{'.' * 15}]  25%, 60 s left  second"
     assert last == ""
+
+
+FAULTS = """
+import resource
+import numpy as np
+from relu_fast.bench.machine import keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        arrays = [np.ones(2**21) for _ in range(3)]
+        del arrays
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+given_back = faults()
+keep_freed_memory()
+faults()
+print(given_back, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what is freed is kept by glibc alone")
+def test_memory_that_is_freed_is_kept():
+    command = [sys.executable, "-c", FAULTS]
+    given_back, kept = map(int, subprocess.run(command, capture_output=True, check=True).stdout.split())
+    assert given_back > 1000
+    assert kept < 100
