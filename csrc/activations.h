@@ -66,8 +66,8 @@ static RF_INLINE T F(selu)(T x)
     TYPE(pair) e = F(expm1)(x);
     if (DIGITS != 24) return x < 0 ? F(SELU_LEFT_HI) * e.hi : F(SELU_SCALE_HI) * x;
     T left = F(fma)(F(SELU_LEFT_HI), e.hi, F(fma)(F(SELU_LEFT_HI), e.lo, F(SELU_LEFT_LO) * e.hi));
-    T right = F(fma)(F(SELU_SCALE_HI), x, F(SELU_SCALE_LO) * F(cut_above)(x, F(MAX)));
-    return x < 0 ? left : F(copysign)(right, x); /* the sum of -0 and +0 is +0 */
+    T right = F(fma)(F(SELU_SCALE_HI), x, F(SELU_SCALE_LO) * x);
+    return x < 0 ? left : right;
 }
 static RF_INLINE T F(selu_backward)(T g, T x)
 {
@@ -102,7 +102,7 @@ static RF_INLINE T F(celu_backward_y)(T g, T y, T alpha)
  * e^(-a^2 / 2) times a smooth function of a; everything is 2^SHIFT times larger until the end. */
 static RF_INLINE T F(gelu)(T x)
 {
-    T a = F(cut_above)(F(abs)(x), F(GELU_FLAT));
+    T a = F(at_most)(F(abs)(x), F(GELU_FLAT));
     TYPE(exp_and_rest) f = F(exp_split_rest)(F(half_square)(a), F(GELU_SHIFT));
     TYPE(scaled_tail) k = F(normal_tail)(a);
     T b = a * f.e.scale, l = F(fma)(b, f.e.p, b), l_lo = F(fma)(b, f.e.p, b - l);
@@ -137,7 +137,7 @@ static RF_INLINE T F(gelu_backward)(T g, T x)
 /* gelu_tanh: x / (1 + e^-v), v = x (LINEAR + CUBIC x^2), which is 0.5 x (1 + tanh(v / 2)). */
 static RF_INLINE T F(gelu_tanh)(T x)
 {
-    T c = F(cut_above)(F(cut_below)(x, F(GELU_TANH_LOW)), F(GELU_TANH_HIGH));
+    T c = F(at_most)(F(at_least)(x, F(GELU_TANH_LOW)), F(GELU_TANH_HIGH));
     TYPE(pair) v = F(odd_cubic)(c, F(square)(c), F(GELU_CUBIC_HI), F(GELU_CUBIC_LO));
     TYPE(exp_parts) e = F(exp_split_pair)(-v.hi, -v.lo, -F(LOGISTIC_SHIFT));
     T base = F(LOGISTIC_ONE) + e.scale, d = F(fma)(e.scale, e.p, base);
@@ -170,7 +170,7 @@ static RF_INLINE T F(gelu_tanh_backward)(T g, T x)
 /* silu: x / (1 + e^-x) (arXiv 1702.03118). */
 static RF_INLINE T F(silu)(T x)
 {
-    T c = F(cut_above)(F(cut_below)(x, F(SILU_LOW)), F(LOGISTIC_HIGH));
+    T c = F(at_most)(F(at_least)(x, F(SILU_LOW)), F(LOGISTIC_HIGH));
     TYPE(exp_parts) e = F(exp_split)(-c, -F(LOGISTIC_SHIFT));
     T base = F(LOGISTIC_ONE) + e.scale, base_lo = F(LOGISTIC_ONE) - (base - e.scale);
     T d = F(fma)(e.scale, e.p, base), d_lo = F(fma)(e.scale, e.p, base - d) + base_lo;
@@ -179,9 +179,8 @@ static RF_INLINE T F(silu)(T x)
 }
 static RF_INLINE T F(silu_backward)(T g, T x)
 {
-    T t = F(cut_above)(F(cut_below)(x, F(EXP_VANISHED)), 2 * F(LOGISTIC_HIGH));
-    T y = F(silu_slope)(g, (TYPE(pair)){t, 0}, F(exp_of_minus)(t), 0);
-    return DIGITS == 24 && x != x ? x : y;
+    T t = F(at_most)(F(at_least)(x, F(EXP_VANISHED)), 2 * F(LOGISTIC_HIGH));
+    return F(silu_slope)(g, (TYPE(pair)){t, 0}, F(exp_of_minus)(t), 0);
 }
 
 /* swish: x / (1 + e^(-beta x)) (arXiv 1710.05941); x / 2 with beta 0. */
@@ -206,7 +205,7 @@ static RF_INLINE T F(swish_backward)(T g, T x, T beta)
 /* mish: x * tanh(softplus(x)) (arXiv 1908.08681), which is x n / (n + 2) with n = w (w + 2), w = e^x. */
 static RF_INLINE T F(mish)(T x)
 {
-    T c = F(cut_above)(F(cut_below)(x, F(SILU_LOW)), F(MISH_HIGH)), one = F(LOGISTIC_ONE), two = 2 / one;
+    T c = F(at_most)(F(at_least)(x, F(SILU_LOW)), F(MISH_HIGH)), one = F(LOGISTIC_ONE), two = 2 / one;
     TYPE(exp_parts) e = F(exp_split)(c, F(LOGISTIC_SHIFT)); /* w, n and d are multiplied by 1 / one */
     T w = F(fma)(e.scale, e.p, e.scale);
     T w_lo = F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, e.scale - w));
@@ -274,7 +273,7 @@ static RF_INLINE T F(sigmoid_backward_y)(T g, T y) { return g * (y * (1 - y)); }
 
 /* tanh; its derivative is 4 sigmoid'(2x). */
 static RF_INLINE T F(tanh)(T x) { return F(tangent)(x); }
-static RF_INLINE T F(tanh_backward)(T g, T x) { return F(logistic_backward)(g, 2 * x, 2); }
+static RF_INLINE T F(tanh_backward)(T g, T x) { return F(logistic_backward)(g, 2 * x, 1); }
 static RF_INLINE T F(tanh_backward_y)(T g, T y) { return g * ((1 - y) * (1 + y)); }
 
 /* hardsigmoid: alpha * x + beta, clipped to [0, 1]; NaN passes, and so does the gradient there. At the gate
@@ -295,7 +294,7 @@ static RF_INLINE T F(hardsigmoid_backward)(T g, T x, T alpha, T beta)
 /* hardswish: x * clip(x + 3, 0, 6) / 6; the derivative is 0 at -3 and 1 at 3, as PyTorch has it. */
 static RF_INLINE T F(hardswish)(T x)
 {
-    T c = F(cut_below)(x, -3), t = c + 3, t_lo = c - (t - 3), p = c * t;
+    T c = F(at_least)(x, -3), t = c + 3, t_lo = c - (t - 3), p = c * t;
     T minus_lo = F(fma)(-c, t_lo, F(fma)(-c, t, p));
     T y = p * F(SIXTH), minus_rest = F(fma)(6, y, -p) + minus_lo;
     y = F(fma)(-minus_rest, F(SIXTH), y); /* subtracted, because the sum of -0 and +0 is +0 */

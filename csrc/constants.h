@@ -1,14 +1,14 @@
 /* Constants of the scalar mathematics, per type. coefficients.py derives the polynomials and the (hi, lo)
  * pairs and states their errors. */
 
-enum { MANTISSA_BITS_f32 = 23, EXPONENT_BIAS_f32 = 127 };
+enum { MANTISSA_BITS_f32 = 23, EXPONENT_BIAS_f32 = 127, EXPONENT_NEAR_f32 = -124 };
 static const uint32_t SIGN_BIT_f32 = UINT32_C(1) << 31;
 static const float MAX_f32 = FLT_MAX, INF_f32 = HUGE_VALF, EPSILON_f32 = FLT_EPSILON, NOWHERE_f32 = NAN;
 static const float ROUNDER_f32 = 0x1.8p23f; /* adding it rounds to an integer */
 
 static const float LOG2E_f32 = 0x1.715476p+0f;
 static const float LN2_HI_f32 = 0x1.62e43p-1f, LN2_LO_f32 = -0x1.05c61p-29f;
-static const float SELU_SCALE_HI_f32 = 0x1.0cfabep+0f, SELU_SCALE_LO_f32 = -0x1.2adddap-25f;
+static const float SELU_SCALE_HI_f32 = 0x1.0cfabcp+0f, SELU_SCALE_LO_f32 = 0x1.6a9114p-24f;
 static const float SELU_LEFT_HI_f32 = 0x1.c212ccp+0f, SELU_LEFT_LO_f32 = 0x1.903c0cp-26f; /* scale * alpha */
 
 static const float EXPM1_FLAT_f32 = -25; /* e^x - 1 is -1 below */
@@ -100,7 +100,7 @@ static const float GELU_CUBIC_HI_f32 = 0x1.2444f2p-4f, GELU_CUBIC_LO_f32 = 0x1.4
 static const float GELU_CUBIC3_HI_f32 = 0x1.b6676cp-3f, GELU_CUBIC3_LO_f32 = -0x1.175e2p-32f;
 static const float GELU_TANH_LOW_f32 = -11, GELU_TANH_HIGH_f32 = 6.5f, GELU_TANH_VANISHED_f32 = -13.6f;
 
-enum { MANTISSA_BITS_f64 = 52, EXPONENT_BIAS_f64 = 1023 };
+enum { MANTISSA_BITS_f64 = 52, EXPONENT_BIAS_f64 = 1023, EXPONENT_NEAR_f64 = -1020 };
 static const uint64_t SIGN_BIT_f64 = UINT64_C(1) << 63;
 static const double MAX_f64 = DBL_MAX, INF_f64 = HUGE_VAL, EPSILON_f64 = DBL_EPSILON, NOWHERE_f64 = NAN;
 static const double ROUNDER_f64 = 0x1.8p52;

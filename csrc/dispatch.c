@@ -37,6 +37,9 @@ static int has_avx2(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 #endif
+const float rf_one_f32 = 1;
+const double rf_one_f64 = 1;
+
 /* What every machine of the architecture has. */
 #if defined(__aarch64__)
 #define LEAST "neon"

@@ -16,32 +16,25 @@ static RF_INLINE T F(from_bits)(U u)
     memcpy(&x, &u, sizeof x);
     return x;
 }
-static RF_INLINE T F(abs)(T x) { return F(from_bits)(F(bits)(x) & ~F(SIGN_BIT)); }
+static RF_INLINE T F(abs)(T x) { return (T)(DIGITS == 24 ? __builtin_fabsf((float)x) : __builtin_fabs(x)); }
 static RF_INLINE T F(copysign)(T x, T sign)
 {
     return F(from_bits)((F(bits)(x) & ~F(SIGN_BIT)) | (F(bits)(sign) & F(SIGN_BIT)));
 }
-static RF_INLINE T F(at_most)(T x, T limit) { return limit < x ? limit : x; }
-static RF_INLINE T F(at_least)(T x, T limit) { return limit > x ? limit : x; }
-/* The same for constants, a positive and a negative one. float's is one integer instruction instead of a
- * comparison and a selection, but a NaN may become the limit. */
-static RF_INLINE T F(cut_above)(T x, T limit)
+/* x86's minimum and maximum to the letter, but gcc sees them only where the limit is no constant. */
+static RF_INLINE T F(limit)(T x, T limit)
 {
-    if (DIGITS != 24) return F(at_most)(x, limit);
-    int32_t u = (int32_t)F(bits)(x), most = (int32_t)F(bits)(limit);
-    return F(from_bits)((U)(u < most ? u : most));
+    return __builtin_constant_p(limit) && !__builtin_constant_p(x) ? limit * F(rf_one) : limit;
 }
-static RF_INLINE T F(cut_below)(T x, T limit)
+static RF_INLINE T F(at_most)(T x, T most)
 {
-    if (DIGITS != 24) return F(at_least)(x, limit);
-    return F(from_bits)(F(bits)(x) < F(bits)(limit) ? F(bits)(x) : F(bits)(limit));
+    most = F(limit)(x, most);
+    return most < x ? most : x;
 }
-/* The larger of two numbers that are not both negative; a NaN may get lost. */
-static RF_INLINE T F(larger)(T x, T y)
+static RF_INLINE T F(at_least)(T x, T least)
 {
-    if (DIGITS != 24) return x > y ? x : y;
-    int32_t u = (int32_t)F(bits)(x), v = (int32_t)F(bits)(y);
-    return F(from_bits)((U)(u > v ? u : v));
+    least = F(limit)(x, least);
+    return least > x ? least : x;
 }
 static RF_INLINE int F(is_finite)(T x) { return F(abs)(x) <= F(MAX); }
 
@@ -123,14 +116,14 @@ static RF_INLINE TYPE(exp_parts) F(exp_of_minus)(T x)
 
 static RF_INLINE TYPE(pair) F(minus_one)(TYPE(exp_parts) e)
 {
-    T c = e.scale - 1, c_lo = e.scale - (c + 1), hi = F(fma)(e.scale, e.p, c);
-    return (TYPE(pair)){hi, F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, (c - hi) + c_lo))};
+    T c = e.scale - 1, hi = F(fma)(e.scale, e.p, c); /* where c is rounded, hi is -1 */
+    return (TYPE(pair)){hi, F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, c - hi))};
 }
 
 /* e^x - 1 for x <= 0 (whatever for x > 0, and for NaN). */
 static RF_INLINE TYPE(pair) F(expm1)(T x)
 {
-    return F(minus_one)(F(exp_split)(F(cut_below)(x, F(EXPM1_FLAT)), 0));
+    return F(minus_one)(F(exp_split)(F(at_least)(x, F(EXPM1_FLAT)), 0));
 }
 static RF_INLINE TYPE(pair) F(expm1_of_pair)(TYPE(pair) x)
 {
@@ -174,40 +167,39 @@ static RF_INLINE T F(unscale)(T g, T m, TYPE(scaled) e) { return (g * e.step) * 
 /* 1 / (1 + e^-x): the denominator scaled so that its reciprocal is never subnormal. */
 static RF_INLINE T F(logistic)(T x)
 {
-    T c = F(cut_above)(F(cut_below)(x, F(LOGISTIC_LOW)), F(LOGISTIC_HIGH));
+    T c = F(at_most)(F(at_least)(x, F(LOGISTIC_LOW)), F(LOGISTIC_HIGH));
     TYPE(exp_parts) e = F(exp_split)(-c, -F(LOGISTIC_SHIFT));
     T base = F(LOGISTIC_ONE) + e.scale, base_lo = F(LOGISTIC_ONE) - (base - e.scale);
     if (DIGITS != 24) return 1 / (base + F(fma)(e.scale, e.p, base_lo)) * F(LOGISTIC_ONE);
     T d = F(fma)(e.scale, e.p, base), d_lo = F(fma)(e.scale, e.p, base - d) + base_lo;
     T r = 1 / d, rest = F(fma)(-r, d_lo, F(fma)(-r, d, 1));
-    T y = F(fma)(r, rest, r) * F(LOGISTIC_ONE);
-    return x == x ? y : x;
+    return F(fma)(r, rest, r) * F(LOGISTIC_ONE);
 }
 
-/* g * 2^shift * s(x) (1 - s(x)) = g * 2^shift * z / (1 + z)^2 with z = e^-|x| = 2^k (1 + p). 2^k is
- * multiplied in as quarter^3 * rest, each a normal number: so g may be any number, and nothing is lost early.
- */
-static RF_INLINE T F(logistic_backward)(T g, T x, int shift)
+/* g * 4^twice * s(x) (1 - s(x)) with s(x) = 1 / (1 + z), z = e^-|x| = 2^k (1 + p). What 2^k has below NEAR is
+ * multiplied in as far * far: so g may be any number, and nothing is lost early. */
+static RF_INLINE T F(logistic_backward)(T g, T x, int twice)
 {
-    T c = F(at_most)(F(abs)(x), -F(EXP_VANISHED)), magic = F(ROUNDER) + (T)(4 * F(EXPONENT_BIAS));
-    T t = F(fma)(c, -F(LOG2E), magic), k = t - magic;
+    const T magic = F(exp_magic)(0);
+    T c = F(at_most)(F(abs)(x), -F(EXP_VANISHED)), t = F(fma)(c, -F(LOG2E), magic), k = t - magic;
     T r = -F(fma)(k, F(LN2_HI), c), r_lo = k * -F(LN2_LO);
     if (DIGITS != 24) r += r_lo; /* as large as 2^7 ULP of p */
     T q = F(expm1_q)(r), p = DIGITS == 24 ? r + F(fma)(r, F(fma)(r, q, r_lo), r_lo) : F(fma)(r * r, q, r);
-    U fourth = F(bits)(t) >> 2, left = F(bits)(t) - fourth - 2 * fourth + (U)shift;
-    T quarter = F(from_bits)(fourth << F(MANTISSA_BITS)), rest = F(from_bits)(left << F(MANTISSA_BITS));
-    T first = quarter * quarter, last = quarter * rest, scale = first * last * (shift ? (T)0.25 : 1);
-    T e = F(fma)(scale, p, 1 + scale), e_lo = F(fma)(scale, p, scale - (e - 1)), d = e * e;
-    T d_lo = F(fma)(e + e, e_lo, F(fma)(e, e, -d)), y = 1 / d;
-    T lost = F(fma)(-y, d_lo, F(fma)(-y, d, 1));
-    T slope = F(fma)(y, F(fma)(lost, p, p + lost), y); /* (1 + p) (1 + lost) y */
-    return (g * first) * slope * last;
+    /* half of what k is below NEAR */
+    T beyond = F(at_most)(t, magic + F(EXPONENT_NEAR));
+    T half = F(fma)(beyond, (T)0.5, magic - (T)0.5 * (magic + F(EXPONENT_NEAR)));
+    T near = F(fma)(half - magic, -2, t), far = F(from_bits)(F(bits)(half) << F(MANTISSA_BITS));
+    T scale = F(from_bits)(F(bits)(near) << F(MANTISSA_BITS));
+    T e = F(fma)(scale, p, 1 + scale), e_lo = F(fma)(scale, p, scale - (e - 1)), s = 1 / e;
+    T lost = F(fma)(-s, e_lo, F(fma)(-s, e, 1)), lost2 = lost + lost, w = s * s;
+    T slope = F(fma)(w, F(fma)(lost2, p, p + lost2), w); /* (1 + p) (1 + lost)^2 w */
+    return g * (slope * (twice ? 4 * scale : scale)) * far * far;
 }
 
-/* s * e: float64 does not need e.lo for its 2 ULP. */
+/* s * e: float64 does not need e.lo for its 2 ULP, and an s of 1 not for float's 1. */
 static RF_INLINE T F(times_pair)(T s, TYPE(pair) e)
 {
-    return DIGITS == 24 ? F(fma)(s, e.hi, s * e.lo) : s * e.hi;
+    return DIGITS == 24 && s != 1 ? F(fma)(s, e.hi, s * e.lo) : s * e.hi;
 }
 
 /* 1 + a for a >= 0, both numbers kept. */
@@ -224,6 +216,7 @@ static RF_INLINE T F(reciprocal)(T alpha) { return F(at_most)(1 / alpha, F(MAX))
  * depends on alpha alone leaves the loop. */
 static RF_INLINE TYPE(pair) F(quotient)(T x, T alpha, T low)
 {
+    if (__builtin_constant_p(alpha) && alpha == 1) return (TYPE(pair)){F(at_least)(x, low), 0};
     T r = F(reciprocal)(F(not_negative)(alpha)), r_lo = r > 0 ? F(fma)(-r, alpha, 1) * r : 0;
     T c = F(at_least)(x, F(at_least)(low * alpha, -F(MAX))), hi = c * r;
     return (TYPE(pair)){hi, F(fma)(c, r_lo, F(fma)(c, r, -hi))};
@@ -233,7 +226,7 @@ static RF_INLINE TYPE(pair) F(quotient)(T x, T alpha, T low)
 /* 1 - 2 / (e^(2a) + 1) from a = 1 on, before a - a z / M(z) with z = a^2, in one quotient. */
 static RF_INLINE float tangent_f32(float x)
 {
-    float a = abs_f32(x), c = cut_above_f32(a, TANH_FLAT_f32);
+    float a = abs_f32(x), c = at_most_f32(a, TANH_FLAT_f32);
     float t = fma_f32(c, 2 * LOG2E_f32, exp_magic_f32(0)), k = t - exp_magic_f32(0);
     float d = fma_f32(from_bits_f32(bits_f32(t) << MANTISSA_BITS_f32),
                       exp_twice_f32(fma_f32(k, LN2_HI_f32 / -2, c)), 1);
@@ -337,6 +330,8 @@ static RF_INLINE T F(stepped)(T v, int far) { return far ? v * F(EXP_STEP) : v; 
  * alone leaves the loop. */
 static RF_INLINE TYPE(pair) F(product)(T x, T beta)
 {
+    if (__builtin_constant_p(beta) && beta == 1)
+        return (TYPE(pair)){F(at_most)(F(at_least)(x, F(EXP_VANISHED)), -F(EXP_VANISHED)), 0};
     T size = F(at_most)(F(abs)(beta), F(MAX)), limit = F(at_most)(-F(EXP_VANISHED) / size, F(MAX));
     T c = F(at_most)(F(at_least)(x, -limit), limit), b = F(copysign)(size, beta), t = b * c;
     return (TYPE(pair)){t, F(fma)(b, c, -t)};
@@ -370,12 +365,12 @@ static RF_INLINE TYPE(pair) F(log1p)(T z, T z_lo, T one)
 /* max(x, 0) + log1p(e^-|x|) in the fewest operations: z is e^-|x| times 2^32. */
 static RF_INLINE float softplus_plain_f32(float x)
 {
-    exp_parts_f32 e = exp_split_f32(-cut_above_f32(abs_f32(x), SOFTPLUS_FLAT_f32), 32);
+    exp_parts_f32 e = exp_split_f32(-at_most_f32(abs_f32(x), SOFTPLUS_FLAT_f32), 32);
     float z = fma_f32(e.scale, e.p, e.scale), r = 2 / (z + 0x1p33f), y = z * r, h = y / 2, u = h * h;
     /* what z lost is added last: in fewer operations 1.04 ULP at one input */
     float rest = fma_f32(-h, z, fma_f32(-0x1p32f, y, z)) + fma_f32(e.scale, e.p, e.scale - z);
-    float lo = fma_f32(rest, r, y * u * atanh_rest_f32(u)), m = larger_f32(x, 0);
-    float large = larger_f32(m, y), small = cut_above_f32(m, y), sum = large + small;
+    float lo = fma_f32(rest, r, y * u * atanh_rest_f32(u)), m = at_least_f32(x, 0);
+    float large = at_least_f32(m, y), small = at_most_f32(m, y), sum = large + small;
     float value = sum + ((small - (sum - large)) + lo);
     return x <= SOFTPLUS_FLAT_f32 ? value : x;
 }
@@ -395,16 +390,16 @@ static RF_INLINE T F(softplus_of)(T x, T beta)
     /* then t_lo is 0 and lead 1, and p_lo is not needed for the bound: the same bits in less time */
     const int plain = __builtin_constant_p(beta) && beta == 1;
     T nan = beta == beta ? 0 : beta, sign = F(copysign)(1, beta) + nan;
-    T b = F(cut_above)(F(abs)(beta), F(MAX)), divisor = b == 0 ? 1 : b;
+    T b = F(at_most)(F(abs)(beta), F(MAX)), divisor = b == 0 ? 1 : b;
     T power = F(from_bits)(F(bits)(b) & ((U)(2 * F(EXPONENT_BIAS) + 1) << F(MANTISSA_BITS)));
-    power = F(cut_above)(F(larger)(power, F(BETA_LOW)), F(BETA_HIGH));
+    power = F(at_most)(F(at_least)(power, F(BETA_LOW)), F(BETA_HIGH));
     T exponent = F(from_bits)(F(bits)(power) >> F(MANTISSA_BITS) | F(bits)(F(ROUNDER))) - F(ROUNDER);
     T up = b < F(BETA_SMALL) ? 1 : 1 / F(LOGISTIC_ONE), down = b == 0 ? F(INF) : 1 / up;
     T shift = (T)((b < F(BETA_SMALL) ? 0 : F(LOGISTIC_SHIFT)) + F(EXPONENT_BIAS)) - exponent;
-    T limit = F(cut_above)(F(LN2_HI) * (shift + F(EXPONENT_BIAS) - 2) / b, F(MAX));
+    T limit = F(at_most)(F(LN2_HI) * (shift + F(EXPONENT_BIAS) - 2) / b, F(MAX));
     T lead = power / divisor, lead_lo = F(fma)(-lead, divisor, power) / divisor, keep = b == 1 ? 0 : 1;
 
-    T v = x * (sign * up), a = F(cut_above)(F(abs)(x), limit), t = b * a;
+    T v = x * (sign * up), a = F(at_most)(F(abs)(x), limit), t = b * a;
     TYPE(exp_parts) e = F(exp_split_pair)(-t, plain ? 0 : F(fma)(-b, a, t), shift);
     T z = F(fma)(e.scale, e.p, e.scale), z_lo = F(fma)(e.scale, e.p, e.scale - z);
     if (!plain) z_lo = F(fma)(keep * e.scale, e.p_lo, z_lo);
@@ -413,7 +408,7 @@ static RF_INLINE T F(softplus_of)(T x, T beta)
         y.hi = l.hi * lead;
         y.lo = F(fma)(l.hi, lead_lo, F(fma)(l.lo, lead, F(fma)(l.hi, lead, -y.hi)));
     }
-    T m = F(larger)(v, 0), large = F(larger)(m, y.hi), small = F(cut_above)(m, y.hi), sum = large + small;
+    T m = F(at_least)(v, 0), large = F(at_least)(m, y.hi), small = F(at_most)(m, y.hi), sum = large + small;
     T value = sum + ((small - (sum - large)) + y.lo);
     if (!plain) value = v < (b == 0 ? -F(INF) : -limit * up) ? 0 : value;
     value = v <= limit * up ? value * (sign * down) : plain ? x : x + nan;
