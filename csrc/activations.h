@@ -64,7 +64,7 @@ static RF_INLINE T F(elu_backward_y)(T g, T y, T alpha) { return y > 0 ? g : g *
 static RF_INLINE T F(selu)(T x)
 {
     TYPE(pair) e = F(expm1)(x);
-    if (DIGITS != 24) return x < 0 ? F(SELU_LEFT_HI) * e.hi : F(SELU_SCALE_HI) * x;
+    if (DIGITS != 24) return x < 0 ? F(SELU_LEFT_HI) * e.hi : (F(SELU_SCALE_HI) + F(SELU_SCALE_LO)) * x;
     T left = F(fma)(F(SELU_LEFT_HI), e.hi, F(fma)(F(SELU_LEFT_HI), e.lo, F(SELU_LEFT_LO) * e.hi));
     T right = F(fma)(F(SELU_SCALE_HI), x, F(SELU_SCALE_LO) * x);
     return x < 0 ? left : right;
@@ -73,11 +73,11 @@ static RF_INLINE T F(selu_backward)(T g, T x)
 {
     TYPE(scaled) e = F(exp_scaled)(x);
     T left = F(times_exp)(F(fma)(F(SELU_LEFT_HI), g, F(SELU_LEFT_LO) * g), e);
-    return x > 0 ? F(SELU_SCALE_HI) * g : left;
+    return x > 0 ? (F(SELU_SCALE_HI) + F(SELU_SCALE_LO)) * g : left;
 }
 static RF_INLINE T F(selu_backward_y)(T g, T y)
 {
-    return y > 0 ? F(SELU_SCALE_HI) * g : g * (y + F(SELU_LEFT_HI));
+    return y > 0 ? (F(SELU_SCALE_HI) + F(SELU_SCALE_LO)) * g : g * (y + F(SELU_LEFT_HI));
 }
 
 /* celu: x where x > 0, else alpha * (e^(x / alpha) - 1) (arXiv 1704.07483); the derivative at 0 is 1. With
@@ -141,7 +141,7 @@ static RF_INLINE T F(gelu_tanh)(T x)
     TYPE(pair) v = F(odd_cubic)(c, F(square)(c), F(GELU_CUBIC_HI), F(GELU_CUBIC_LO));
     TYPE(exp_parts) e = F(exp_split_pair)(-v.hi, -v.lo, -F(LOGISTIC_SHIFT));
     T base = F(LOGISTIC_ONE) + e.scale, d = F(fma)(e.scale, e.p, base);
-    T d_lo = F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, base - d) + (F(LOGISTIC_ONE) - (base - e.scale)));
+    T d_lo = F(fma)(e.scale, e.p, base - d) + (F(LOGISTIC_ONE) - (base - e.scale));
     T r = 1 / d, y = c * r, rest = F(fma)(-y, d_lo, F(fma)(-y, d, c));
     y = F(fma)(r, rest, y) * F(LOGISTIC_ONE);
     return x <= F(GELU_TANH_HIGH) ? F(copysign)(y, x) : x;
@@ -208,7 +208,7 @@ static RF_INLINE T F(mish)(T x)
     T c = F(at_most)(F(at_least)(x, F(SILU_LOW)), F(MISH_HIGH)), one = F(LOGISTIC_ONE), two = 2 / one;
     TYPE(exp_parts) e = F(exp_split)(c, F(LOGISTIC_SHIFT)); /* w, n and d are multiplied by 1 / one */
     T w = F(fma)(e.scale, e.p, e.scale);
-    T w_lo = F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, e.scale - w));
+    T w_lo = F(fma)(e.scale, e.p, e.scale - w);
     T m = F(fma)(w, one, 2), n = w * m;
     T n_lo = F(fma)(w, F(fma)(w, one, 2 - m), F(fma)(w, m, -n)) + 2 * w_lo * (m - 1);
     T d = n + two, d_lo = (n + (two - d)) + n_lo;

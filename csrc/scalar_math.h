@@ -176,24 +176,24 @@ static RF_INLINE T F(logistic)(T x)
     return F(fma)(r, rest, r) * F(LOGISTIC_ONE);
 }
 
-/* g * 4^twice * s(x) (1 - s(x)) with s(x) = 1 / (1 + z), z = e^-|x| = 2^k (1 + p). What 2^k has below NEAR is
- * multiplied in as far * far: so g may be any number, and nothing is lost early. */
-static RF_INLINE T F(logistic_backward)(T g, T x, int twice)
+/* g * s(x) (1 - s(x)), or four times that, with s(x) = 1 / (1 + z), z = e^-|x| = 2^k (1 + p). What 2^k has
+ * below NEAR is multiplied in as far * far: so g may be any number, and nothing is lost early. */
+static RF_INLINE T F(logistic_backward)(T g, T x, int four_times)
 {
-    const T magic = F(exp_magic)(0);
+    const T magic = F(exp_magic)(0), halfway = F(exp_magic)(four_times ? 0 : -1),
+            near = magic + F(EXPONENT_NEAR);
     T c = F(at_most)(F(abs)(x), -F(EXP_VANISHED)), t = F(fma)(c, -F(LOG2E), magic), k = t - magic;
     T r = -F(fma)(k, F(LN2_HI), c), r_lo = k * -F(LN2_LO);
     if (DIGITS != 24) r += r_lo; /* as large as 2^7 ULP of p */
     T q = F(expm1_q)(r), p = DIGITS == 24 ? r + F(fma)(r, F(fma)(r, q, r_lo), r_lo) : F(fma)(r * r, q, r);
-    /* half of what k is below NEAR */
-    T beyond = F(at_most)(t, magic + F(EXPONENT_NEAR));
-    T half = F(fma)(beyond, (T)0.5, magic - (T)0.5 * (magic + F(EXPONENT_NEAR)));
-    T near = F(fma)(half - magic, -2, t), far = F(from_bits)(F(bits)(half) << F(MANTISSA_BITS));
-    T scale = F(from_bits)(F(bits)(near) << F(MANTISSA_BITS));
-    T e = F(fma)(scale, p, 1 + scale), e_lo = F(fma)(scale, p, scale - (e - 1)), s = 1 / e;
-    T lost = F(fma)(-s, e_lo, F(fma)(-s, e, 1)), lost2 = lost + lost, w = s * s;
-    T slope = F(fma)(w, F(fma)(lost2, p, p + lost2), w); /* (1 + p) (1 + lost)^2 w */
-    return g * (slope * (twice ? 4 * scale : scale)) * far * far;
+    T half = F(fma)(F(at_most)(t, near), (T)0.5, halfway - (T)0.5 * near),
+      rest = F(fma)(half - halfway, -2, t);
+    T scale = F(from_bits)(F(bits)(rest) << F(MANTISSA_BITS)),
+      far = F(from_bits)(F(bits)(half) << F(MANTISSA_BITS));
+    T e = F(fma)(scale, p, 1 + scale), e_lo = F(fma)(scale, p, scale - (e - 1)), s = 2 / e;
+    T lost = F(fma)(-s, e_lo, F(fma)(-s, e, 2)), w = s * s;
+    T slope = F(fma)(w, F(fma)(lost, p, p + lost), w); /* 4 (1 + p) / (1 + z)^2 */
+    return g * (slope * scale) * far * far;
 }
 
 /* s * e: float64 does not need e.lo for its 2 ULP, and an s of 1 not for float's 1. */
