@@ -183,9 +183,7 @@ static RF_INLINE T F(logistic_backward)(T g, T x, int four_times)
     const T magic = F(exp_magic)(0), halfway = F(exp_magic)(four_times ? 0 : -1),
             near = magic + F(EXPONENT_NEAR);
     T c = F(at_most)(F(abs)(x), -F(EXP_VANISHED)), t = F(fma)(c, -F(LOG2E), magic), k = t - magic;
-    T r = -F(fma)(k, F(LN2_HI), c), r_lo = k * -F(LN2_LO);
-    if (DIGITS != 24) r += r_lo; /* as large as 2^7 ULP of p */
-    T q = F(expm1_q)(r), p = DIGITS == 24 ? r + F(fma)(r, F(fma)(r, q, r_lo), r_lo) : F(fma)(r * r, q, r);
+    T r = -F(fma)(k, F(LN2_LO), F(fma)(k, F(LN2_HI), c)), p = F(fma)(r * r, F(expm1_q)(r), r);
     T half = F(fma)(F(at_most)(t, near), (T)0.5, halfway - (T)0.5 * near),
       rest = F(fma)(half - halfway, -2, t);
     T scale = F(from_bits)(F(bits)(rest) << F(MANTISSA_BITS)),
