@@ -55,7 +55,7 @@ static RF_INLINE T F(elu)(T x, T alpha)
 }
 static RF_INLINE T F(elu_backward)(T g, T x, T alpha)
 {
-    TYPE(scaled) e = F(exp_scaled)(x);
+    TYPE(scaled) e = F(exp_scaled)(x, 0);
     return x > 0 ? g : F(times_exp)(g * alpha, e);
 }
 static RF_INLINE T F(elu_backward_y)(T g, T y, T alpha) { return y > 0 ? g : g * (y + alpha); }
@@ -71,7 +71,7 @@ static RF_INLINE T F(selu)(T x)
 }
 static RF_INLINE T F(selu_backward)(T g, T x)
 {
-    TYPE(scaled) e = F(exp_scaled)(x);
+    TYPE(scaled) e = F(exp_scaled)(x, 0);
     T left = F(times_exp)(F(fma)(F(SELU_LEFT_HI), g, F(SELU_LEFT_LO) * g), e);
     return x > 0 ? (F(SELU_SCALE_HI) + F(SELU_SCALE_LO)) * g : left;
 }
@@ -180,7 +180,7 @@ static RF_INLINE T F(silu)(T x)
 static RF_INLINE T F(silu_backward)(T g, T x)
 {
     T t = F(at_most)(F(at_least)(x, F(EXP_VANISHED)), 2 * F(LOGISTIC_HIGH));
-    return F(silu_slope)(g, (TYPE(pair)){t, 0}, F(exp_of_minus)(t), 0);
+    return F(silu_slope)(g, (TYPE(pair)){t, 0}, F(exp_short)(-t, 0), 0);
 }
 
 /* swish: x / (1 + e^(-beta x)) (arXiv 1710.05941); x / 2 with beta 0. */
@@ -221,7 +221,7 @@ static RF_INLINE T F(mish_backward)(T g, T x)
 {
     /* w ((s + 1) d + 4 x s) / d^2 with s = 1 + w, d = s^2 + 1 */
     T c = F(at_most)(x, F(MISH_SLOPE_HIGH));
-    TYPE(scaled) e = F(exp_scaled)(c);
+    TYPE(scaled) e = F(exp_scaled)(c, 1);
     c = F(at_least)(c, F(EXP_VANISHED));
     T unlift = e.step < (T)0.5 ? 0 : e.scale * (T)0.25, w = e.hi * unlift;
     T s = 1 + w, s_lo = (unlift > 1 ? 1 + (w - s) : w + (1 - s)) + e.lo * unlift;

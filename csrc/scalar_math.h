@@ -104,14 +104,12 @@ static RF_INLINE TYPE(exp_parts) F(exp_split_pair)(T x, T x_lo, T shift)
     return F(exp_parts_of)(t, F(fma)(k, -F(LN2_HI), x), F(fma)(k, -F(LN2_LO), x_lo), 0);
 }
 
-/* exp(-x) in two operations fewer; p has the rounding of the reduced x, and there is no p_lo. */
-static RF_INLINE TYPE(exp_parts) F(exp_of_minus)(T x)
+/* exp(x) in two operations fewer; p has the rounding of the reduced x. */
+static RF_INLINE TYPE(exp_parts) F(exp_short)(T x, T shift)
 {
-    T t = F(fma)(x, -F(LOG2E), F(exp_magic)(0)), k = t - F(exp_magic)(0);
-    /* not with -x: of a clamped x gcc would make two clamps */
-    T r = -F(fma)(k, F(LN2_LO), F(fma)(k, F(LN2_HI), x));
-    return (TYPE(exp_parts)){F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), F(fma)(r * r, F(expm1_q)(r), r),
-                             0};
+    T t = F(fma)(x, F(LOG2E), F(exp_magic)(shift)), k = t - F(exp_magic)(shift);
+    T r = F(fma)(k, -F(LN2_LO), F(fma)(k, -F(LN2_HI), x)), q = F(expm1_q)(r), u = r * r, p = F(fma)(u, q, r);
+    return (TYPE(exp_parts)){F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), p, F(fma)(u, q, r - p)};
 }
 
 static RF_INLINE TYPE(pair) F(minus_one)(TYPE(exp_parts) e)
@@ -123,11 +121,13 @@ static RF_INLINE TYPE(pair) F(minus_one)(TYPE(exp_parts) e)
 /* e^x - 1 for x <= 0 (whatever for x > 0, and for NaN). */
 static RF_INLINE TYPE(pair) F(expm1)(T x)
 {
-    return F(minus_one)(F(exp_split)(F(at_least)(x, F(EXPM1_FLAT)), 0));
+    return F(minus_one)(F(exp_short)(F(at_least)(x, F(EXPM1_FLAT)), 0));
 }
 static RF_INLINE TYPE(pair) F(expm1_of_pair)(TYPE(pair) x)
 {
-    return F(minus_one)(F(exp_split_pair)(x.hi, x.lo, 0));
+    TYPE(exp_parts) e = F(exp_short)(x.hi, 0);
+    e.p_lo += F(fma)(x.lo, e.p, x.lo);
+    return F(minus_one)(e);
 }
 
 /* e^x for x <= 0 (whatever for x > 0) as (hi + lo) * scale * step * step: never subnormal before the last
@@ -148,10 +148,10 @@ static RF_INLINE TYPE(scaled) F(lifted)(TYPE(exp_parts) e, int far)
                           F(from_bits)(F(bits)(e.scale) + lift),
                           far ? F(EXP_STEP) : (T)0.5};
 }
-static RF_INLINE TYPE(scaled) F(exp_scaled)(T x)
+static RF_INLINE TYPE(scaled) F(exp_scaled)(T x, int precise)
 {
     T c = F(at_least)(x, F(EXP_VANISHED));
-    return F(lifted)(F(exp_split)(c, 2), c < F(EXP_FAR));
+    return F(lifted)(precise ? F(exp_split)(c, 2) : F(exp_short)(c, 2), c < F(EXP_FAR));
 }
 static RF_INLINE TYPE(scaled) F(exp_scaled_of_pair)(TYPE(pair) x)
 {
@@ -168,7 +168,7 @@ static RF_INLINE T F(unscale)(T g, T m, TYPE(scaled) e) { return (g * e.step) * 
 static RF_INLINE T F(logistic)(T x)
 {
     T c = F(at_most)(F(at_least)(x, F(LOGISTIC_LOW)), F(LOGISTIC_HIGH));
-    TYPE(exp_parts) e = F(exp_split)(-c, -F(LOGISTIC_SHIFT));
+    TYPE(exp_parts) e = F(exp_short)(-c, -F(LOGISTIC_SHIFT));
     T base = F(LOGISTIC_ONE) + e.scale, base_lo = F(LOGISTIC_ONE) - (base - e.scale);
     if (DIGITS != 24) return 1 / (base + F(fma)(e.scale, e.p, base_lo)) * F(LOGISTIC_ONE);
     T d = F(fma)(e.scale, e.p, base), d_lo = F(fma)(e.scale, e.p, base - d) + base_lo;
