@@ -55,7 +55,7 @@ static RF_INLINE T F(elu)(T x, T alpha)
 }
 static RF_INLINE T F(elu_backward)(T g, T x, T alpha)
 {
-    TYPE(scaled) e = F(exp_scaled)(x, 0);
+    TYPE(scaled) e = F(exp_scaled)((TYPE(pair)){F(at_least)(x, F(EXP_VANISHED)), 0});
     return x > 0 ? g : F(times_exp)(g * alpha, e);
 }
 static RF_INLINE T F(elu_backward_y)(T g, T y, T alpha) { return y > 0 ? g : g * (y + alpha); }
@@ -71,7 +71,7 @@ static RF_INLINE T F(selu)(T x)
 }
 static RF_INLINE T F(selu_backward)(T g, T x)
 {
-    TYPE(scaled) e = F(exp_scaled)(x, 0);
+    TYPE(scaled) e = F(exp_scaled)((TYPE(pair)){F(at_least)(x, F(EXP_VANISHED)), 0});
     T left = F(times_exp)(F(fma)(F(SELU_LEFT_HI), g, F(SELU_LEFT_LO) * g), e);
     return x > 0 ? (F(SELU_SCALE_HI) + F(SELU_SCALE_LO)) * g : left;
 }
@@ -90,7 +90,7 @@ static RF_INLINE T F(celu)(T x, T alpha)
 }
 static RF_INLINE T F(celu_backward)(T g, T x, T alpha)
 {
-    TYPE(scaled) e = F(exp_scaled_of_pair)(F(quotient)(x, alpha, F(EXP_VANISHED)));
+    TYPE(scaled) e = F(exp_scaled)(F(quotient)(x, alpha, F(EXP_VANISHED)));
     return x > 0 ? g : F(times_exp)(g * (alpha > 0 ? 1 : F(not_negative)(alpha)), e);
 }
 static RF_INLINE T F(celu_backward_y)(T g, T y, T alpha)
@@ -153,7 +153,7 @@ static RF_INLINE T F(gelu_tanh_backward)(T g, T x)
     const int left = x < 0;
     T a = F(at_least)(-F(abs)(x), F(GELU_TANH_VANISHED));
     TYPE(pair) square = F(square)(a), t = F(odd_cubic)(a, square, F(GELU_CUBIC3_HI), F(GELU_CUBIC3_LO));
-    TYPE(scaled) e = F(exp_scaled_of_pair)(F(odd_cubic)(a, square, F(GELU_CUBIC_HI), F(GELU_CUBIC_LO)));
+    TYPE(scaled) e = F(exp_scaled_precisely)(F(odd_cubic)(a, square, F(GELU_CUBIC_HI), F(GELU_CUBIC_LO)));
     T unlift = e.step < (T)0.5 ? 0 : e.scale * (T)0.25;
     T z = e.hi * unlift, z_lo = e.lo * unlift;
     T w = z + 2, d = F(fma)(z, w, 1);
@@ -199,7 +199,7 @@ static RF_INLINE T F(swish_backward)(T g, T x, T beta)
 {
     TYPE(pair) t = F(product)(x, beta);
     t.hi = F(at_most)(t.hi, 2 * F(LOGISTIC_HIGH));
-    return F(silu_slope)(g, t, F(exp_split_pair)(-t.hi, -t.lo, 0), 1);
+    return F(silu_slope)(g, t, F(exp_short_of_pair)((TYPE(pair)){-t.hi, -t.lo}, 0), 1);
 }
 
 /* mish: x * tanh(softplus(x)) (arXiv 1908.08681), which is x n / (n + 2) with n = w (w + 2), w = e^x. */
@@ -220,9 +220,8 @@ static RF_INLINE T F(mish)(T x)
 static RF_INLINE T F(mish_backward)(T g, T x)
 {
     /* w ((s + 1) d + 4 x s) / d^2 with s = 1 + w, d = s^2 + 1 */
-    T c = F(at_most)(x, F(MISH_SLOPE_HIGH));
-    TYPE(scaled) e = F(exp_scaled)(c, 1);
-    c = F(at_least)(c, F(EXP_VANISHED));
+    T c = F(at_least)(F(at_most)(x, F(MISH_SLOPE_HIGH)), F(EXP_VANISHED));
+    TYPE(scaled) e = F(exp_scaled_precisely)((TYPE(pair)){c, 0});
     T unlift = e.step < (T)0.5 ? 0 : e.scale * (T)0.25, w = e.hi * unlift;
     T s = 1 + w, s_lo = (unlift > 1 ? 1 + (w - s) : w + (1 - s)) + e.lo * unlift;
     T d = F(fma)(s, s, 1), d_lo = F(fma)(s, s, 1 - d) + 2 * s * s_lo;
@@ -242,7 +241,7 @@ static RF_INLINE T F(softplus)(T x, T beta) { return F(softplus_of)(x, beta); }
 static RF_INLINE T F(softplus_backward)(T g, T x, T beta)
 {
     TYPE(pair) t = F(product)(x, beta);
-    TYPE(logistic_parts) l = F(logistic_parts_of)(t.hi, F(exp_split_pair)(-t.hi, -t.lo, 0));
+    TYPE(logistic_parts) l = F(logistic_parts_of)(t.hi, F(exp_short_of_pair)((TYPE(pair)){-t.hi, -t.lo}, 0));
     T d = l.base + F(fma)(l.scale, l.p, l.base_lo);
     T y = F(stepped)(F(stepped)(g, l.far) / d, l.far);
     return t.hi > F(LOGISTIC_HIGH) ? g : y;

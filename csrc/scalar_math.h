@@ -112,6 +112,14 @@ static RF_INLINE TYPE(exp_parts) F(exp_short)(T x, T shift)
     return (TYPE(exp_parts)){F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), p, F(fma)(u, q, r - p)};
 }
 
+/* The same of x + x_lo; it is in p, unless it is known to be 0. */
+static RF_INLINE TYPE(exp_parts) F(exp_short_of_pair)(TYPE(pair) x, T shift)
+{
+    TYPE(exp_parts) e = F(exp_short)(x.hi, shift);
+    if (!__builtin_constant_p(x.lo) || x.lo != 0) e.p += F(fma)(x.lo, e.p, x.lo);
+    return e;
+}
+
 static RF_INLINE TYPE(pair) F(minus_one)(TYPE(exp_parts) e)
 {
     T c = e.scale - 1, hi = F(fma)(e.scale, e.p, c); /* where c is rounded, hi is -1 */
@@ -148,12 +156,11 @@ static RF_INLINE TYPE(scaled) F(lifted)(TYPE(exp_parts) e, int far)
                           F(from_bits)(F(bits)(e.scale) + lift),
                           far ? F(EXP_STEP) : (T)0.5};
 }
-static RF_INLINE TYPE(scaled) F(exp_scaled)(T x, int precise)
+static RF_INLINE TYPE(scaled) F(exp_scaled)(TYPE(pair) x)
 {
-    T c = F(at_least)(x, F(EXP_VANISHED));
-    return F(lifted)(precise ? F(exp_split)(c, 2) : F(exp_short)(c, 2), c < F(EXP_FAR));
+    return F(lifted)(F(exp_short_of_pair)(x, 2), x.hi < F(EXP_FAR));
 }
-static RF_INLINE TYPE(scaled) F(exp_scaled_of_pair)(TYPE(pair) x)
+static RF_INLINE TYPE(scaled) F(exp_scaled_precisely)(TYPE(pair) x)
 {
     return F(lifted)(F(exp_split_pair)(x.hi, x.lo, 2), x.hi < F(EXP_FAR));
 }
