@@ -119,7 +119,7 @@ static RF_INLINE T F(gelu_backward)(T g, T x)
 {
     T a = F(at_most)(F(abs)(x), F(GELU_BACKWARD_FLAT));
     TYPE(pair) h = F(half_square)(a);
-    TYPE(exp_and_rest) f = F(exp_split_rest)(h, 2);
+    TYPE(exp_and_rest) f = F(exp_split_rest)(h, 0);
     const int far = h.hi < F(EXP_FAR);
     TYPE(scaled) e = F(lifted)(f.e, far);
     TYPE(scaled_tail) k = F(normal_tail)(a);
@@ -130,7 +130,7 @@ static RF_INLINE T F(gelu_backward)(T g, T x)
     m_lo = F(fma)(m, f.rest, m_lo + sum_lo);
     T z = F(fma)(m, e.p, m), z_lo = F(fma)(m, e.p, m - z) + F(fma)(m_lo, e.p, m_lo);
     z = F(fma)(z, F(GELU_SCALE), z_lo * F(GELU_SCALE));
-    T left = F(unscale)(g, z, e), right = F(grown)(g, far ? 0 : z * e.scale * (T)-0.25);
+    T left = F(unscale)(g, z, e), right = F(grown)(g, far ? 0 : -z * e.scale);
     return x < 0 ? left : right;
 }
 
@@ -154,7 +154,7 @@ static RF_INLINE T F(gelu_tanh_backward)(T g, T x)
     T a = F(at_least)(-F(abs)(x), F(GELU_TANH_VANISHED));
     TYPE(pair) square = F(square)(a), t = F(odd_cubic)(a, square, F(GELU_CUBIC3_HI), F(GELU_CUBIC3_LO));
     TYPE(scaled) e = F(exp_scaled_precisely)(F(odd_cubic)(a, square, F(GELU_CUBIC_HI), F(GELU_CUBIC_LO)));
-    T unlift = e.step < (T)0.5 ? 0 : e.scale * (T)0.25;
+    T unlift = e.step < 1 ? 0 : e.scale;
     T z = e.hi * unlift, z_lo = e.lo * unlift;
     T w = z + 2, d = F(fma)(z, w, 1);
     T d_lo = F(fma)(z_lo, w + z, F(fma)(z, w, 1 - d) + z * (z - (w - 2)));
@@ -222,7 +222,7 @@ static RF_INLINE T F(mish_backward)(T g, T x)
     /* w ((s + 1) d + 4 x s) / d^2 with s = 1 + w, d = s^2 + 1 */
     T c = F(at_least)(F(at_most)(x, F(MISH_SLOPE_HIGH)), F(EXP_VANISHED));
     TYPE(scaled) e = F(exp_scaled_precisely)((TYPE(pair)){c, 0});
-    T unlift = e.step < (T)0.5 ? 0 : e.scale * (T)0.25, w = e.hi * unlift;
+    T unlift = e.step < 1 ? 0 : e.scale, w = e.hi * unlift;
     T s = 1 + w, s_lo = (unlift > 1 ? 1 + (w - s) : w + (1 - s)) + e.lo * unlift;
     T d = F(fma)(s, s, 1), d_lo = F(fma)(s, s, 1 - d) + 2 * s * s_lo;
     T a = 1 + s, a_lo = (s + (1 - a)) + s_lo;

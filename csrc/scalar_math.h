@@ -146,27 +146,27 @@ typedef struct {
 
 static RF_INLINE TYPE(scaled) F(lifted)(TYPE(exp_parts) e, int far)
 {
-    /* e comes lifted by 2^2, for a step of 1/2: then v e^x overflows only where it should */
-    U lift = far ? (U)(2 * F(EXP_STEP_LOG2) - 2) << F(MANTISSA_BITS) : 0;
+    U lift = far ? (U)(2 * F(EXP_STEP_LOG2)) << F(MANTISSA_BITS) : 0;
     T hi = 1 + e.p;
     return (TYPE(scaled)){e.p,
                           e.p_lo,
                           hi,
                           (e.p - (hi - 1)) + e.p_lo,
                           F(from_bits)(F(bits)(e.scale) + lift),
-                          far ? F(EXP_STEP) : (T)0.5};
+                          far ? F(EXP_STEP) : 1};
 }
 static RF_INLINE TYPE(scaled) F(exp_scaled)(TYPE(pair) x)
 {
-    return F(lifted)(F(exp_short_of_pair)(x, 2), x.hi < F(EXP_FAR));
+    return F(lifted)(F(exp_short_of_pair)(x, 0), x.hi < F(EXP_FAR));
 }
 static RF_INLINE TYPE(scaled) F(exp_scaled_precisely)(TYPE(pair) x)
 {
-    return F(lifted)(F(exp_split_pair)(x.hi, x.lo, 2), x.hi < F(EXP_FAR));
+    return F(lifted)(F(exp_split_pair)(x.hi, x.lo, 0), x.hi < F(EXP_FAR));
 }
 
-/* v e^x; v may be any number, infinite too: p and two products are rounded. */
-static RF_INLINE T F(times_exp)(T v, TYPE(scaled) e) { return F(grown)(v * e.step, e.p) * e.scale * e.step; }
+/* v e^x; v may be any number, infinite too: p and a product are rounded. In this order it overflows only
+ * where it should. */
+static RF_INLINE T F(times_exp)(T v, TYPE(scaled) e) { return F(grown)(v * e.step * e.scale, e.p) * e.step; }
 
 /* g * m * e.scale * e.step^2 for m next to 1, in an order that neither overflows nor loses bits early. */
 static RF_INLINE T F(unscale)(T g, T m, TYPE(scaled) e) { return (g * e.step) * (m * e.scale) * e.step; }
@@ -190,14 +190,17 @@ static RF_INLINE T F(logistic_backward)(T g, T x, int four_times)
     const T magic = F(exp_magic)(0), halfway = F(exp_magic)(four_times ? 0 : -1),
             near = magic + F(EXPONENT_NEAR);
     T c = F(at_most)(F(abs)(x), -F(EXP_VANISHED)), t = F(fma)(c, -F(LOG2E), magic), k = t - magic;
-    T r = -F(fma)(k, F(LN2_LO), F(fma)(k, F(LN2_HI), c)), p = F(fma)(r * r, F(expm1_q)(r), r);
+    T r = -F(fma)(k, F(LN2_HI), c), r_lo = k * -F(LN2_LO);
+    if (DIGITS != 24) r += r_lo; /* as large as 2^7 ULP of p */
+    T q = F(expm1_q)(r), p = DIGITS == 24 ? r + F(fma)(r, F(fma)(r, q, r_lo), r_lo) : F(fma)(r * r, q, r);
     T half = F(fma)(F(at_most)(t, near), (T)0.5, halfway - (T)0.5 * near),
       rest = F(fma)(half - halfway, -2, t);
     T scale = F(from_bits)(F(bits)(rest) << F(MANTISSA_BITS)),
       far = F(from_bits)(F(bits)(half) << F(MANTISSA_BITS));
     T e = F(fma)(scale, p, 1 + scale), e_lo = F(fma)(scale, p, scale - (e - 1)), s = 2 / e;
-    T lost = F(fma)(-s, e_lo, F(fma)(-s, e, 2)), w = s * s;
-    T slope = F(fma)(w, F(fma)(lost, p, p + lost), w); /* 4 (1 + p) / (1 + z)^2 */
+    T lost = F(fma)(-s, e_lo, F(fma)(-s, e, 2)), w = s * s, w_lo = F(fma)(s, s, -w);
+    T lacks = F(fma)(w, lost, w_lo),
+      slope = w + F(fma)(w, p, F(fma)(lacks, p, lacks)); /* 4 (1 + p) / (1 + z)^2 */
     return g * (slope * scale) * far * far;
 }
 
