@@ -61,10 +61,11 @@ static RF_INLINE T F(elu_backward)(T g, T x, T alpha)
 static RF_INLINE T F(elu_backward_y)(T g, T y, T alpha) { return y > 0 ? g : g * (y + alpha); }
 
 /* selu: scale * elu(x, alpha) with Klambauer's constants (arXiv 1706.02515), kept as pairs. */
+static RF_INLINE T F(selu_scaled)(T v) { return (F(SELU_SCALE_HI) + F(SELU_SCALE_LO)) * v; }
 static RF_INLINE T F(selu)(T x)
 {
     TYPE(pair) e = F(expm1)(x);
-    if (DIGITS != 24) return x < 0 ? F(SELU_LEFT_HI) * e.hi : (F(SELU_SCALE_HI) + F(SELU_SCALE_LO)) * x;
+    if (DIGITS != 24) return x < 0 ? F(SELU_LEFT_HI) * e.hi : F(selu_scaled)(x);
     T left = F(fma)(F(SELU_LEFT_HI), e.hi, F(fma)(F(SELU_LEFT_HI), e.lo, F(SELU_LEFT_LO) * e.hi));
     T right = F(fma)(F(SELU_SCALE_HI), x, F(SELU_SCALE_LO) * x);
     return x < 0 ? left : right;
@@ -73,11 +74,11 @@ static RF_INLINE T F(selu_backward)(T g, T x)
 {
     TYPE(scaled) e = F(exp_scaled)((TYPE(pair)){F(at_least)(x, F(EXP_VANISHED)), 0});
     T left = F(times_exp)(F(fma)(F(SELU_LEFT_HI), g, F(SELU_LEFT_LO) * g), e);
-    return x > 0 ? (F(SELU_SCALE_HI) + F(SELU_SCALE_LO)) * g : left;
+    return x > 0 ? F(selu_scaled)(g) : left;
 }
 static RF_INLINE T F(selu_backward_y)(T g, T y)
 {
-    return y > 0 ? (F(SELU_SCALE_HI) + F(SELU_SCALE_LO)) * g : g * (y + F(SELU_LEFT_HI));
+    return y > 0 ? F(selu_scaled)(g) : g * (y + F(SELU_LEFT_HI));
 }
 
 /* celu: x where x > 0, else alpha * (e^(x / alpha) - 1) (arXiv 1704.07483); the derivative at 0 is 1. With

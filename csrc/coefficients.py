@@ -49,6 +49,8 @@ PAIRS = {
     "GELU_CUBIC": GELU_CUBIC,
     "GELU_CUBIC3": 3 * GELU_CUBIC,
 }
+# HI is rounded down, so that LO has its sign: then their products add up for infinite and for zero factors, too.
+SAME_SIGN = {"SELU_SCALE"}
 # Binary places of GELU_LINEAR_HI: its difference from LINEAR_HI + c x^2, below 2^6 and 2^8 down to where the slope
 # vanishes, is then exact.
 LINEAR_PLACES = {24: 18, 53: 45}
@@ -73,8 +75,10 @@ def rounded(x, bits):
     return mpmath.ldexp(mpmath.nint(mpmath.ldexp(mantissa, bits)), exponent - bits)
 
 
-def pair(x, bits):
+def pair(x, bits, same_sign=False):
     high = rounded(x, bits)
+    if same_sign and abs(high) > abs(x):
+        high -= mpmath.sign(x) * mpmath.ldexp(1, mpmath.frexp(high)[1] - bits)
     return high, rounded(x - high, bits)
 
 
@@ -212,7 +216,7 @@ def q_errors(q, bits, points=2000):
 def constants(bits, degree, relative_to):
     yield "LOG2E", rounded(1 / LN2, bits)
     for name, value in PAIRS.items():
-        high, low = pair(value, bits)
+        high, low = pair(value, bits, name in SAME_SIGN)
         yield f"{name}_HI", high
         yield f"{name}_LO", low
     linear = mpmath.ldexp(mpmath.nint(mpmath.ldexp(GELU_LINEAR, LINEAR_PLACES[bits])), -LINEAR_PLACES[bits])

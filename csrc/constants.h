@@ -1,7 +1,8 @@
 /* Constants of the scalar mathematics, per type. coefficients.py derives the polynomials and the (hi, lo)
  * pairs and states their errors. */
 
-enum { MANTISSA_BITS_f32 = 23, EXPONENT_BIAS_f32 = 127, EXPONENT_NEAR_f32 = -124 };
+enum { MANTISSA_BITS_f32 = 23, EXPONENT_BIAS_f32 = 127 };
+enum { EXPONENT_NEAR_f32 = -124 }; /* of powers whose products with a number next to 1 are not subnormal */
 static const uint32_t SIGN_BIT_f32 = UINT32_C(1) << 31;
 static const float MAX_f32 = FLT_MAX, INF_f32 = HUGE_VALF, EPSILON_f32 = FLT_EPSILON, NOWHERE_f32 = NAN;
 static const float ROUNDER_f32 = 0x1.8p23f; /* adding it rounds to an integer */

@@ -39,7 +39,6 @@ static int has_avx2(void)
 #endif
 const float rf_one_f32 = 1;
 const double rf_one_f64 = 1;
-
 /* What every machine of the architecture has. */
 #if defined(__aarch64__)
 #define LEAST "neon"

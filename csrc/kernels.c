@@ -93,10 +93,6 @@ static RF_INLINE double step_f64(double a, double b, double c)
 
 #include "intrinsics.h"
 
-/* 1, but the compiler does not know (dispatch.c). */
-extern const float rf_one_f32 __attribute__((visibility("hidden")));
-extern const double rf_one_f64 __attribute__((visibility("hidden")));
-
 #include "constants.h"
 
 /* F(name) is a function or constant for the type T, TYPE(name) a type. */

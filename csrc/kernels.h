@@ -53,6 +53,10 @@ enum { RF_AHEAD = 3072 };
 /* What is computed in registers and then streamed, and what pages side by side have (loops.h). */
 enum { RF_PIECE_BYTES = 128, RF_PAGE_BYTES = RF_SHRINK == 1 ? 4096 : 1024 };
 
+/* 1, but who compiles a kernel is not to know it (scalar_math.h). */
+extern const float rf_one_f32 __attribute__((visibility("hidden")));
+extern const double rf_one_f64 __attribute__((visibility("hidden")));
+
 /* The types that kernels compute in. */
 #define RF_N_COMPUTED 2
 

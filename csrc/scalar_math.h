@@ -16,25 +16,27 @@ static RF_INLINE T F(from_bits)(U u)
     memcpy(&x, &u, sizeof x);
     return x;
 }
+/* not by its bits: gcc 12 would compute it twice where a minimum takes it */
 static RF_INLINE T F(abs)(T x) { return (T)(DIGITS == 24 ? __builtin_fabsf((float)x) : __builtin_fabs(x)); }
 static RF_INLINE T F(copysign)(T x, T sign)
 {
     return F(from_bits)((F(bits)(x) & ~F(SIGN_BIT)) | (F(bits)(sign) & F(SIGN_BIT)));
 }
-/* x86's minimum and maximum to the letter, but gcc sees them only where the limit is no constant. */
-static RF_INLINE T F(limit)(T x, T limit)
+/* x86's minimum and maximum to the letter, but of a limit that it knows gcc makes a comparison and a
+ * selection. */
+static RF_INLINE T F(not_known)(T limit, T x)
 {
     return __builtin_constant_p(limit) && !__builtin_constant_p(x) ? limit * F(rf_one) : limit;
 }
-static RF_INLINE T F(at_most)(T x, T most)
+static RF_INLINE T F(at_most)(T x, T limit)
 {
-    most = F(limit)(x, most);
-    return most < x ? most : x;
+    limit = F(not_known)(limit, x);
+    return limit < x ? limit : x;
 }
-static RF_INLINE T F(at_least)(T x, T least)
+static RF_INLINE T F(at_least)(T x, T limit)
 {
-    least = F(limit)(x, least);
-    return least > x ? least : x;
+    limit = F(not_known)(limit, x);
+    return limit > x ? limit : x;
 }
 static RF_INLINE int F(is_finite)(T x) { return F(abs)(x) <= F(MAX); }
 
@@ -104,7 +106,7 @@ static RF_INLINE TYPE(exp_parts) F(exp_split_pair)(T x, T x_lo, T shift)
     return F(exp_parts_of)(t, F(fma)(k, -F(LN2_HI), x), F(fma)(k, -F(LN2_LO), x_lo), 0);
 }
 
-/* exp(x) in two operations fewer; p has the rounding of the reduced x. */
+/* The same in two operations fewer: p has the rounding of the reduced x, of which p_lo does not know. */
 static RF_INLINE TYPE(exp_parts) F(exp_short)(T x, T shift)
 {
     T t = F(fma)(x, F(LOG2E), F(exp_magic)(shift)), k = t - F(exp_magic)(shift);
@@ -112,10 +114,12 @@ static RF_INLINE TYPE(exp_parts) F(exp_short)(T x, T shift)
     return (TYPE(exp_parts)){F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), p, F(fma)(u, q, r - p)};
 }
 
-/* The same of x + x_lo; it is in p, unless it is known to be 0. */
+/* The same of x + x_lo, which is in p, not in p_lo; float64 has no bits to spare for that. */
 static RF_INLINE TYPE(exp_parts) F(exp_short_of_pair)(TYPE(pair) x, T shift)
 {
+    if (DIGITS != 24) return F(exp_split_pair)(x.hi, x.lo, shift);
     TYPE(exp_parts) e = F(exp_short)(x.hi, shift);
+    /* gcc would keep a sum with 0 */
     if (!__builtin_constant_p(x.lo) || x.lo != 0) e.p += F(fma)(x.lo, e.p, x.lo);
     return e;
 }
@@ -193,10 +197,9 @@ static RF_INLINE T F(logistic_backward)(T g, T x, int four_times)
     T r = -F(fma)(k, F(LN2_HI), c), r_lo = k * -F(LN2_LO);
     if (DIGITS != 24) r += r_lo; /* as large as 2^7 ULP of p */
     T q = F(expm1_q)(r), p = DIGITS == 24 ? r + F(fma)(r, F(fma)(r, q, r_lo), r_lo) : F(fma)(r * r, q, r);
-    T half = F(fma)(F(at_most)(t, near), (T)0.5, halfway - (T)0.5 * near),
-      rest = F(fma)(half - halfway, -2, t);
-    T scale = F(from_bits)(F(bits)(rest) << F(MANTISSA_BITS)),
-      far = F(from_bits)(F(bits)(half) << F(MANTISSA_BITS));
+    T half = F(fma)(F(at_most)(t, near), (T)0.5, halfway - (T)0.5 * near);
+    T scale = F(from_bits)(F(bits)(F(fma)(half - halfway, -2, t)) << F(MANTISSA_BITS));
+    T far = F(from_bits)(F(bits)(half) << F(MANTISSA_BITS));
     T e = F(fma)(scale, p, 1 + scale), e_lo = F(fma)(scale, p, scale - (e - 1)), s = 2 / e;
     T lost = F(fma)(-s, e_lo, F(fma)(-s, e, 2)), w = s * s, w_lo = F(fma)(s, s, -w);
     T lacks = F(fma)(w, lost, w_lo),
