@@ -43,11 +43,21 @@ def test_float32_forward_is_within_its_bound(name, params, isa):
     assert_within(FORWARD_ULP[np.float32], got, exact, x)
 
 
-@pytest.mark.parametrize("gradients", ["one", "random"])
+GRADIENTS = {
+    "one": lambda random: np.ones_like(random),
+    "random": lambda random: random,
+    "subnormal": lambda random: np.copysign(np.finfo(np.float32).smallest_normal * (random % 1), random),
+    "huge": lambda random: np.copysign(np.finfo(np.float32).max * (1 - 0.5 * (abs(random) % 1)), random),
+}
+SELU_SLOPE = 1.7580993408473769  # the product with it is the first that a kernel computes
+
+
+@pytest.mark.parametrize("gradients", GRADIENTS)
 @rows
 def test_float32_backward_is_within_its_bound(name, params, gradients, isa):
-    x = dense_samples(np.float32)
-    g = np.ones_like(x) if gradients == "one" else random_gradients(np.float32)
+    x, g = dense_samples(np.float32), GRADIENTS[gradients](random_gradients(np.float32))
+    if gradients == "huge":
+        g /= np.float32(SELU_SLOPE if name == "selu" else max([1, *np.abs(params)]))
     got = getattr(rf.ufuncs, f"{name}_backward")(g, x, *parameters(params, np.float32))
     got = got[0] if name == "prelu" else got
     exact = reference.exact_from_float64(reference.backward(name, g, x, *rounded(params, np.float32)))
