@@ -189,8 +189,8 @@ static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, p
     T line[F(GROUPED)] __attribute__((aligned(64))), same[F(VECTOR)] __attribute__((aligned(64)));
     for (ptrdiff_t j = 0; j < F(VECTOR); j++) same[j] = a.p0;
     const ptrdiff_t size = known ? F(GROUPED) : F(VECTOR), step = constant ? 0 : size;
-    /* where vectors are short, what it takes to find the place is more than it gains */
-    const int paged = row.cost == RF_MEDIUM && F(GROUPED) == F(LINES);
+    /* the shorter vectors are, the longer takes arithmetic, and the more it costs to find the place */
+    const int paged = row.cost == RF_MEDIUM && 32 * row.n_data <= RF_VECTOR_BYTES;
     const ptrdiff_t sheets = paged && ahead ? n & -(ptrdiff_t)F(SHEET) : 0;
     const ptrdiff_t fetched = sheets ? F(SHEET) : F(AHEAD);
     const T *p = constant ? same : a.p;
