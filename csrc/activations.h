@@ -142,7 +142,7 @@ static RF_INLINE T F(gelu_tanh)(T x)
     TYPE(pair) v = F(odd_cubic)(c, F(square)(c), F(GELU_CUBIC_HI), F(GELU_CUBIC_LO));
     TYPE(exp_parts) e = F(exp_split_pair)(-v.hi, -v.lo, -F(LOGISTIC_SHIFT));
     T base = F(LOGISTIC_ONE) + e.scale, d = F(fma)(e.scale, e.p, base);
-    T d_lo = F(fma)(e.scale, e.p, base - d) + (F(LOGISTIC_ONE) - (base - e.scale));
+    T d_lo = F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, base - d) + (F(LOGISTIC_ONE) - (base - e.scale)));
     T r = 1 / d, y = c * r, rest = F(fma)(-y, d_lo, F(fma)(-y, d, c));
     y = F(fma)(r, rest, y) * F(LOGISTIC_ONE);
     return x <= F(GELU_TANH_HIGH) ? F(copysign)(y, x) : x;
@@ -187,19 +187,18 @@ static RF_INLINE T F(silu_backward)(T g, T x)
 /* swish: x / (1 + e^(-beta x)) (arXiv 1710.05941); x / 2 with beta 0. */
 static RF_INLINE T F(swish)(T x, T beta)
 {
-    TYPE(pair) t = F(product)(x, beta);
-    TYPE(logistic_parts) l = F(logistic_parts_of)(t.hi, F(exp_split_pair)(-t.hi, -t.lo, 0));
+    TYPE(product) v = F(product_of)(x, beta);
+    TYPE(logistic_parts) l = F(logistic_parts_of)(v.t, F(exp_split_pair)(-v.t, -v.t_lo, 0));
     T d = F(fma)(l.scale, l.p, l.base), d_lo = F(fma)(l.scale, l.p, l.base - d) + l.base_lo;
     if (DIGITS == 24) d_lo = F(fma)(l.scale, l.p_lo, d_lo); /* 1.02 ULP without */
-    /* with beta 0 an infinite x stays infinite; the remainder of float's division would make it NaN */
-    T most = beta == 0 && DIGITS != 24 ? F(INF) : F(MAX), finite = F(at_most)(F(at_least)(x, -most), most);
-    T y = F(divided)(F(stepped)(finite, l.far), d, d_lo), near = DIGITS == 24 ? y - (finite - x) : y;
-    return t.hi > F(LOGISTIC_HIGH) ? x : l.far ? y * F(EXP_STEP) : near;
+    T y = F(divided)(F(stepped)(v.c, l.far), d, d_lo),
+      near = y - (v.c - x); /* an infinite x stays infinite */
+    return v.t > F(LOGISTIC_HIGH) ? x : l.far ? y * F(EXP_STEP) : near;
 }
 static RF_INLINE T F(swish_backward)(T g, T x, T beta)
 {
-    TYPE(pair) t = F(product)(x, beta);
-    t.hi = F(at_most)(t.hi, 2 * F(LOGISTIC_HIGH));
+    TYPE(product) v = F(product_of)(x, beta);
+    TYPE(pair) t = {F(at_most)(v.t, 2 * F(LOGISTIC_HIGH)), v.t_lo};
     return F(silu_slope)(g, t, F(exp_short_of_pair)((TYPE(pair)){-t.hi, -t.lo}, 0), 1);
 }
 
@@ -209,9 +208,9 @@ static RF_INLINE T F(mish)(T x)
     T c = F(at_most)(F(at_least)(x, F(SILU_LOW)), F(MISH_HIGH)), one = F(LOGISTIC_ONE), two = 2 / one;
     TYPE(exp_parts) e = F(exp_split)(c, F(LOGISTIC_SHIFT)); /* w, n and d are multiplied by 1 / one */
     T w = F(fma)(e.scale, e.p, e.scale);
-    T w_lo = F(fma)(e.scale, e.p, e.scale - w);
+    T w_lo = F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, e.scale - w));
     T m = F(fma)(w, one, 2), n = w * m;
-    T n_lo = F(fma)(w, F(fma)(w, one, 2 - m), F(fma)(w, m, -n)) + 2 * w_lo * (m - 1);
+    T n_lo = F(fma)(w_lo, F(fma)(m, 2, -2), F(fma)(w, F(fma)(w, one, 2 - m), F(fma)(w, m, -n)));
     T d = n + two, d_lo = (n + (two - d)) + n_lo;
     T p = c * n, p_lo = F(fma)(c, n_lo, F(fma)(c, n, -p));
     T r = 1 / d, y = p * r, minus_rest = F(fma)(y, d_lo, F(fma)(y, d, -p)) - p_lo;
@@ -241,11 +240,11 @@ static RF_INLINE T F(mish_backward)(T g, T x)
 static RF_INLINE T F(softplus)(T x, T beta) { return F(softplus_of)(x, beta); }
 static RF_INLINE T F(softplus_backward)(T g, T x, T beta)
 {
-    TYPE(pair) t = F(product)(x, beta);
-    TYPE(logistic_parts) l = F(logistic_parts_of)(t.hi, F(exp_short_of_pair)((TYPE(pair)){-t.hi, -t.lo}, 0));
+    TYPE(product) v = F(product_of)(x, beta);
+    TYPE(logistic_parts) l = F(logistic_parts_of)(v.t, F(exp_short_of_pair)((TYPE(pair)){-v.t, -v.t_lo}, 0));
     T d = l.base + F(fma)(l.scale, l.p, l.base_lo);
     T y = F(stepped)(F(stepped)(g, l.far) / d, l.far);
-    return t.hi > F(LOGISTIC_HIGH) ? g : y;
+    return v.t > F(LOGISTIC_HIGH) ? g : y;
 }
 
 /* softsign: x / (1 + |x|), its derivative 1 / (1 + |x|)^2. */

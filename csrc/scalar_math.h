@@ -337,15 +337,17 @@ static RF_INLINE TYPE(logistic_parts) F(logistic_parts_of)(T x, TYPE(exp_parts) 
 }
 static RF_INLINE T F(stepped)(T v, int far) { return far ? v * F(EXP_STEP) : v; }
 
-/* beta * x, but not far beyond +-EXP_VANISHED; 0 where beta is, even for infinite x. What depends on beta
- * alone leaves the loop. */
-static RF_INLINE TYPE(pair) F(product)(T x, T beta)
+/* t + t_lo = beta * c with c the x that is not far beyond where t is +-EXP_VANISHED; t is 0 where beta is.
+ * What depends on beta alone leaves the loop. */
+typedef struct {
+    T t, t_lo, c;
+} TYPE(product);
+
+static RF_INLINE TYPE(product) F(product_of)(T x, T beta)
 {
-    if (__builtin_constant_p(beta) && beta == 1)
-        return (TYPE(pair)){F(at_most)(F(at_least)(x, F(EXP_VANISHED)), -F(EXP_VANISHED)), 0};
     T size = F(at_most)(F(abs)(beta), F(MAX)), limit = F(at_most)(-F(EXP_VANISHED) / size, F(MAX));
     T c = F(at_most)(F(at_least)(x, -limit), limit), b = F(copysign)(size, beta), t = b * c;
-    return (TYPE(pair)){t, F(fma)(b, c, -t)};
+    return (TYPE(product)){t, __builtin_constant_p(beta) && beta == 1 ? 0 : F(fma)(b, c, -t), c};
 }
 
 /* The derivative of t s(t) with s(t) = 1 / (1 + e^-t) is a s(t) with a = 1 + min(t, 0) + |t| s(-|t|); e is
