@@ -145,7 +145,7 @@ static RF_INLINE T F(gelu_tanh)(T x)
     T d_lo = F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, base - d) + (F(LOGISTIC_ONE) - (base - e.scale)));
     T r = 1 / d, y = c * r, rest = F(fma)(-y, d_lo, F(fma)(-y, d, c));
     y = F(fma)(r, rest, y) * F(LOGISTIC_ONE);
-    return x <= F(GELU_TANH_HIGH) ? F(copysign)(y, x) : x;
+    return x <= F(GELU_TANH_HIGH) ? F(signed_as)(y, x) : x;
 }
 /* s (1 + t (1 - s)) with s = 1 / (1 + e^-v) and t = x v'. With z = e^-|v| that is (1 + z + t) z / (1 + z)^2
  * on the left, and (1 + z + t z) / (1 + z)^2 on the right. */
@@ -191,9 +191,9 @@ static RF_INLINE T F(swish)(T x, T beta)
     TYPE(logistic_parts) l = F(logistic_parts_of)(v.t, F(exp_split_pair)(-v.t, -v.t_lo, 0));
     T d = F(fma)(l.scale, l.p, l.base), d_lo = F(fma)(l.scale, l.p, l.base - d) + l.base_lo;
     if (DIGITS == 24) d_lo = F(fma)(l.scale, l.p_lo, d_lo); /* 1.02 ULP without */
-    T y = F(divided)(F(stepped)(v.c, l.far), d, d_lo),
-      near = y - (v.c - x); /* an infinite x stays infinite */
-    return v.t > F(LOGISTIC_HIGH) ? x : l.far ? y * F(EXP_STEP) : near;
+    T y = F(divided)(v.c * l.step, d, d_lo) * l.step;
+    y -= l.far ? 0 : v.c - x; /* an infinite x stays infinite */
+    return v.t > F(LOGISTIC_HIGH) ? x : y;
 }
 static RF_INLINE T F(swish_backward)(T g, T x, T beta)
 {
@@ -243,7 +243,7 @@ static RF_INLINE T F(softplus_backward)(T g, T x, T beta)
     TYPE(product) v = F(product_of)(x, beta);
     TYPE(logistic_parts) l = F(logistic_parts_of)(v.t, F(exp_short_of_pair)((TYPE(pair)){-v.t, -v.t_lo}, 0));
     T d = l.base + F(fma)(l.scale, l.p, l.base_lo);
-    T y = F(stepped)(F(stepped)(g, l.far) / d, l.far);
+    T y = g * l.step / d * l.step;
     return v.t > F(LOGISTIC_HIGH) ? g : y;
 }
 
@@ -251,18 +251,17 @@ static RF_INLINE T F(softplus_backward)(T g, T x, T beta)
 static RF_INLINE T F(softsign)(T x)
 {
     T a = F(at_most)(F(abs)(x), F(SOFTSIGN_FLAT));
-    TYPE(pair) d = F(one_plus)(a);
-    T r = 1 / d.hi, y = a * r;
-    T rest = F(fma)(-y, d.lo, F(fma)(-y, d.hi, a));
-    return F(copysign)(F(fma)(r, rest, y), x);
+    /* exact up to 2^DIGITS; beyond, where it makes 1 of the result, that is right or next to it */
+    T d = 1 + a, d_lo = a - (d - 1);
+    T r = 1 / d, y = a * r, rest = F(fma)(-y, d_lo, F(fma)(-y, d, a));
+    return F(signed_as)(F(fma)(r, rest, y), x);
 }
 static RF_INLINE T F(softsign_backward)(T g, T x)
 {
-    T a = F(abs)(x), r = 1 / (1 + a);
-    TYPE(pair) d = F(one_plus)(F(at_most)(a, F(MAX)));
-    T rest = F(fma)(-r, d.lo, F(fma)(-r, d.hi, 1));
-    T v = (g * r) * r; /* r * r would vanish early */
-    return F(grown)(v, 2 * rest);
+    T a = F(abs)(x), r = 1 / (1 + a), c = F(at_most)(a, F(MAX));
+    T large = F(at_least)(c, 1), small = F(at_most)(c, 1), d = large + small, d_lo = small - (d - large);
+    T rest = F(fma)(-r, d_lo, F(fma)(-r, d, 1));
+    return (g * r) * F(fma)(r, 2 * rest, r); /* r * r would vanish early */
 }
 
 /* sigmoid: 1 / (1 + e^-x). */
@@ -290,19 +289,17 @@ static RF_INLINE T F(hardsigmoid_backward)(T g, T x, T alpha, T beta)
     return F(stopped_outside)(x == x ? alpha * g : g, x, low, high);
 }
 
-/* hardswish: x * clip(x + 3, 0, 6) / 6; the derivative is 0 at -3 and 1 at 3, as PyTorch has it. */
+/* hardswish: x * clip(x + 3, 0, 6) / 6, from x / 2 + x^2 / 6; beyond 3 that is above x. The derivative is 0
+ * at -3 and 1 at 3, as PyTorch has it. */
 static RF_INLINE T F(hardswish)(T x)
 {
-    T c = F(at_least)(x, -3), t = c + 3, t_lo = c - (t - 3), p = c * t;
-    T minus_lo = F(fma)(-c, t_lo, F(fma)(-c, t, p));
-    T y = p * F(SIXTH), minus_rest = F(fma)(6, y, -p) + minus_lo;
-    y = F(fma)(-minus_rest, F(SIXTH), y); /* subtracted, because the sum of -0 and +0 is +0 */
-    return x < 3 ? y : x;
+    T c = F(at_least)(x, -3), sixth = c * F(SIXTH), rest = F(fma)(-6, sixth, c);
+    T y = F(fma)(rest, sixth, F(fma)(c, sixth, c * (T)0.5)), most = F(at_least)(x, 3);
+    return F(signed_as)(y < most ? y : most, c);
 }
 static RF_INLINE T F(hardswish_backward)(T g, T x)
 {
-    T t = F(fma)(2, x, 3), t_lo = F(fma)(2, x, 3 - t);
-    T slope = F(fma)(t, F(SIXTH), F(fma)(t, F(SIXTH_LO), t_lo * F(SIXTH)));
+    T t = F(fma)(2, x, 3), t_lo = F(fma)(2, x, 3 - t), slope = F(fma)(t, F(SIXTH), t_lo * F(SIXTH));
     return x <= -3 ? 0 : x >= 3 ? g : g * slope;
 }
 

@@ -16,6 +16,9 @@ they minimise the error relative to s. C was scanned for a low degree, and SCALE
 next to numbers of the type; double's lowest three next to ones whose last bits are 0, which makes the compensated
 sums that they begin exact. DENSITY is 1 / (SCALE sqrt(2 pi)).
 
+COSH_C0.. and SINH_S0.. are the coefficients of C in cosh(r) = 1 + u C(u) and S in sinh(r) = r + r^3 S(u), u = r^2,
+|r| <= ln2/2; they minimise the errors of cosh and sinh, absolute ones.
+
 ATANH_R0.. are the coefficients of R in atanh(h) = h + h^3 R(h^2), 0 <= h <= 1/3; they minimise the error relative to
 atanh(h).
 
@@ -45,7 +48,6 @@ PAIRS = {
     "LN2": LN2,
     "SELU_SCALE": SELU_SCALE,
     "SELU_LEFT": SELU_SCALE * SELU_ALPHA,
-    "SIXTH": mpf(1) / 6,
     "GELU_CUBIC": GELU_CUBIC,
     "GELU_CUBIC3": 3 * GELU_CUBIC,
 }
@@ -67,6 +69,8 @@ GELU = {
 }
 # by the precision: degree of R, and bound on its error in units of 2^-precision atanh(h)
 ATANH = {24: (3, 0.08), 53: (9, 0.02)}
+# degrees of C and S, and bound on the errors of cosh and sinh in units of 2^-precision
+HYPERBOLIC = {24: (2, 1, 0.06), 53: (5, 4, 0.001)}
 TANH_DEGREE, TANH_BOUND = 3, 0.05  # of M, and on the error in units of 2^-24 tanh(x)
 
 
@@ -202,6 +206,21 @@ def fit_r(bits):
     return fit(r_exact, atanh_share, ATANH[bits][0], bits, nodes)
 
 
+def cosh_exact(u):
+    return (mpmath.cosh(mpmath.sqrt(u)) - 1) / u
+
+
+def sinh_exact(u):
+    return (mpmath.sinh(mpmath.sqrt(u)) - mpmath.sqrt(u)) / mpmath.sqrt(u) ** 3
+
+
+def fit_hyperbolic(bits):
+    """C and S."""
+    nodes = chebyshev(mpf("1e-5"), R_MAX**2, 120)
+    c = fit(cosh_exact, lambda u: u, HYPERBOLIC[bits][0], bits, nodes)
+    return c, fit(sinh_exact, lambda u: mpmath.sqrt(u) ** 3, HYPERBOLIC[bits][1], bits, nodes)
+
+
 def q_errors(q, bits, points=2000):
     """Largest error of r + r^2 q(r) in ULP of exp(r) and in ULP of expm1(r)."""
 
@@ -215,6 +234,7 @@ def q_errors(q, bits, points=2000):
 
 def constants(bits, degree, relative_to):
     yield "LOG2E", rounded(1 / LN2, bits)
+    yield "SIXTH", rounded(mpf(1) / 6, bits)
     for name, value in PAIRS.items():
         high, low = pair(value, bits, name in SAME_SIGN)
         yield f"{name}_HI", high
@@ -227,6 +247,9 @@ def constants(bits, degree, relative_to):
     yield "GELU_DENSITY_LO", density_lo
     yield from ((f"EXPM1_Q{i}", c) for i, c in enumerate(fit_q(degree, bits, relative_to)))
     yield from ((f"GELU_S{i}", c) for i, c in enumerate(fit_s(bits)))
+    cosh, sinh = fit_hyperbolic(bits)
+    yield from ((f"COSH_C{i}", c) for i, c in enumerate(cosh))
+    yield from ((f"SINH_S{i}", c) for i, c in enumerate(sinh))
     yield from ((f"ATANH_R{i}", c) for i, c in enumerate(fit_r(bits)))
     if bits == 24:
         yield from ((f"TANH_M{i}", c) for i, c in enumerate(fit_m(bits)))
@@ -269,6 +292,14 @@ def main():
         bound = ATANH[bits][1]
         failed |= error > bound
         print(f"/* error of R at most {float(error):.2g} * 2^-{bits} atanh(h) (bound {bound}) */")
+        c, s = ([v for n, v in lines if n.startswith(start)] for start in ("COSH_C", "SINH_S"))
+        error = max(
+            max(u * abs(polynomial(c, u) - cosh_exact(u)), u**1.5 * abs(polynomial(s, u) - sinh_exact(u)))
+            for u in chebyshev(mpf("1e-5"), R_MAX**2, 499)
+        )
+        bound = HYPERBOLIC[bits][-1]
+        failed |= error * 2**bits > bound
+        print(f"/* error of C and S at most {float(error * 2**bits):.2g} * 2^-{bits} (bound {bound}) */")
         if m := [v for n, v in lines if n.startswith("TANH_M")]:
             error = max(
                 abs(tanh_error(z, m_exact(z)) * (polynomial(m, z) - m_exact(z)))

@@ -19,16 +19,18 @@ enum { EXP_STEP_LOG2_f32 = 100 };
 /* 1 / (1 + e^-x) is 0 or 1 outside; the denominator is scaled by ONE. */
 static const float LOGISTIC_LOW_f32 = -105, LOGISTIC_HIGH_f32 = 43, LOGISTIC_ONE_f32 = 0x1p-64f;
 enum { LOGISTIC_SHIFT_f32 = 64 };
+/* For any x: below FAR numerator and denominator are multiplied by STEP twice. */
+static const float LOGISTIC_FAR_f32 = -87;
+enum { LOGISTIC_STEP_LOG2_f32 = 90 };
 /* silu and mish vanish below LOW; mish is x above HIGH, and its slope 1 above SLOPE_HIGH. */
 static const float SILU_LOW_f32 = -110, MISH_HIGH_f32 = 10, MISH_SLOPE_HIGH_f32 = 13;
 /* softplus scales by 1 / LOGISTIC_ONE unless its beta is below SMALL; the power of 2 in beta is held in the
  * interval. */
 static const float BETA_SMALL_f32 = 0x1p-40f, BETA_LOW_f32 = 0x1p-100f, BETA_HIGH_f32 = 0x1p126f;
-static const float TINY_f32 = FLT_MIN;
 static const float SOFTPLUS_FLAT_f32 = 104;     /* it is x above, with beta 1, and 0 below -FLAT */
 static const float TANH_FLAT_f32 = 10;          /* it is 1 above */
 static const float SOFTSIGN_FLAT_f32 = 0x1p30f; /* it is 1 above */
-static const float SIXTH_f32 = 0x1.555556p-3f, SIXTH_LO_f32 = -0x1.555556p-28f;
+static const float SIXTH_f32 = 0x1.555556p-3f;
 
 /* e^r - 1 = r + r^2 q(r) for |r| <= ln(2) / 2. */
 static RF_INLINE float expm1_q_f32(float r)
@@ -38,6 +40,13 @@ static RF_INLINE float expm1_q_f32(float r)
     q = fma_f32(r, q, 0x1.555492p-3f);
     return fma_f32(r, q, 0x1.fffffcp-2f);
 }
+
+/* (cosh(r) - 1) / r^2 and (sinh(r) - r) / r^3 as functions of u = r^2, |r| <= ln(2) / 2. */
+static RF_INLINE float cosh_rest_f32(float u)
+{
+    return fma_f32(u, fma_f32(u, 0x1.6d4f1p-10f, 0x1.5554e6p-5f), 0x1p-1f);
+}
+static RF_INLINE float sinh_rest_f32(float u) { return fma_f32(u, 0x1.123c06p-7f, 0x1.55548ep-3f); }
 
 /* e^(2r) for |r| <= ln(2) / 4, by the same polynomial. */
 static RF_INLINE float exp_twice_f32(float r)
@@ -116,12 +125,13 @@ static const double EXP_FAR_f64 = -600, EXP_VANISHED_f64 = -1480, EXP_STEP_f64 =
 enum { EXP_STEP_LOG2_f64 = 800 };
 static const double LOGISTIC_LOW_f64 = -746, LOGISTIC_HIGH_f64 = 43, LOGISTIC_ONE_f64 = 0x1p-512;
 enum { LOGISTIC_SHIFT_f64 = 512 };
+static const double LOGISTIC_FAR_f64 = -600;
+enum { LOGISTIC_STEP_LOG2_f64 = 800 };
 static const double SILU_LOW_f64 = -756, MISH_HIGH_f64 = 20, MISH_SLOPE_HIGH_f64 = 24;
 static const double BETA_SMALL_f64 = 0x1p-400, BETA_LOW_f64 = 0x1p-900, BETA_HIGH_f64 = 0x1p1022;
-static const double TINY_f64 = DBL_MIN;
 static const double TANH_FLAT_f64 = 20;
 static const double SOFTSIGN_FLAT_f64 = 0x1p60;
-static const double SIXTH_f64 = 0x1.5555555555555p-3, SIXTH_LO_f64 = 0x1.5555555555555p-57;
+static const double SIXTH_f64 = 0x1.5555555555555p-3;
 
 static RF_INLINE double expm1_q_f64(double r)
 {
@@ -134,6 +144,22 @@ static RF_INLINE double expm1_q_f64(double r)
     q = step_f64(r, q, 0x1.5555555552275p-5);
     q = step_f64(r, q, 0x1.555555555554fp-3);
     return step_f64(r, q, 0x1.0000000000005p-1);
+}
+
+static RF_INLINE double cosh_rest_f64(double u)
+{
+    double c = step_f64(u, 0x1.1f8be9a28b5ffp-29, 0x1.27e4cc0b7add3p-22);
+    c = step_f64(u, c, 0x1.a01a01ad80529p-16);
+    c = step_f64(u, c, 0x1.6c16c16c14ffbp-10);
+    c = step_f64(u, c, 0x1.5555555555558p-5);
+    return step_f64(u, c, 0x1p-1);
+}
+static RF_INLINE double sinh_rest_f64(double u)
+{
+    double s = step_f64(u, 0x1.af70c1608f80ap-26, 0x1.71dded52782eep-19);
+    s = step_f64(u, s, 0x1.a01a01b4a06e3p-13);
+    s = step_f64(u, s, 0x1.111111110e968p-7);
+    return step_f64(u, s, 0x1.555555555555cp-3);
 }
 
 static RF_INLINE double atanh_rest_f64(double u)

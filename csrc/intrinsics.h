@@ -135,7 +135,7 @@ RF_COMPARE_64(rf_not_at_least, _CMP_NGE_UQ)
     static RF_INLINE uint64_t name##_f64(const double *a, const double *b)                                   \
     {                                                                                                        \
         uint64_t bits = 0;                                                                                   \
-        RF_UNROLLED                                                                                          \
+        RF_PARTLY_UNROLLED                                                                                   \
         for (int i = 0; i < 64; i += 4)                                                                      \
             bits |= (uint64_t)(unsigned)_mm256_movemask_pd(                                                  \
                         _mm256_cmp_pd(_mm256_loadu_pd(a + i), _mm256_loadu_pd(b + i), predicate))            \
@@ -150,7 +150,7 @@ RF_COMPARE_64(rf_not_at_least, _CMP_NGE_UQ)
     static RF_INLINE uint64_t name##_f32(const float *a, const float *b)                                     \
     {                                                                                                        \
         uint64_t bits = 0;                                                                                   \
-        RF_UNROLLED                                                                                          \
+        RF_PARTLY_UNROLLED                                                                                   \
         for (int i = 0; i < 64; i += 4)                                                                      \
             bits |= (uint64_t)(unsigned)_mm_movemask_ps(                                                     \
                         _mm_cmp##predicate##_ps(_mm_loadu_ps(a + i), _mm_loadu_ps(b + i)))                   \
@@ -160,7 +160,7 @@ RF_COMPARE_64(rf_not_at_least, _CMP_NGE_UQ)
     static RF_INLINE uint64_t name##_f64(const double *a, const double *b)                                   \
     {                                                                                                        \
         uint64_t bits = 0;                                                                                   \
-        RF_UNROLLED                                                                                          \
+        RF_PARTLY_UNROLLED                                                                                   \
         for (int i = 0; i < 64; i += 2)                                                                      \
             bits |= (uint64_t)(unsigned)_mm_movemask_pd(                                                     \
                         _mm_cmp##predicate##_pd(_mm_loadu_pd(a + i), _mm_loadu_pd(b + i)))                   \
@@ -220,7 +220,7 @@ static RF_INLINE void rf_choose_64_f32(float *to, uint64_t bits, const float *ye
 static RF_INLINE void rf_choose_64_f64(double *to, uint64_t bits, const double *yes, const double *no)
 {
     const __m256i each = _mm256_setr_epi64x(1, 2, 4, 8);
-    RF_UNROLLED
+    RF_PARTLY_UNROLLED
     for (int i = 0; i < 64; i += 4) {
         __m256i set =
             _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x((int64_t)(bits >> i)), each), each);
@@ -232,7 +232,7 @@ static RF_INLINE void rf_choose_64_f64(double *to, uint64_t bits, const double *
 static RF_INLINE void rf_choose_64_f32(float *to, uint64_t bits, const float *yes, const float *no)
 {
     const __m128i each = _mm_setr_epi32(1, 2, 4, 8);
-    RF_UNROLLED
+    RF_PARTLY_UNROLLED
     for (int i = 0; i < 64; i += 4) {
         __m128 set =
             _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32((int)(bits >> i)), each), each));
@@ -243,7 +243,7 @@ static RF_INLINE void rf_choose_64_f32(float *to, uint64_t bits, const float *ye
 static RF_INLINE void rf_choose_64_f64(double *to, uint64_t bits, const double *yes, const double *no)
 {
     const __m128i each = _mm_setr_epi32(1, 1, 2, 2);
-    RF_UNROLLED
+    RF_PARTLY_UNROLLED
     for (int i = 0; i < 64; i += 2) {
         __m128d set =
             _mm_castsi128_pd(_mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32((int)(bits >> i)), each), each));

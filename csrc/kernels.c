@@ -27,7 +27,7 @@
 #define RF_GROUP_F64 2
 #elif defined(__AVX2__)
 #define RF_GROUP_F32 2
-#define RF_GROUP_F64 1
+#define RF_GROUP_F64 2
 #else
 #define RF_GROUP_F32 1
 #define RF_GROUP_F64 1
@@ -41,8 +41,10 @@
 /* A few lines or vectors of them that are to stay in registers. */
 #ifdef __clang__
 #define RF_UNROLLED _Pragma("unroll")
+#define RF_PARTLY_UNROLLED _Pragma("unroll 4")
 #else
 #define RF_UNROLLED _Pragma("GCC unroll 16")
+#define RF_PARTLY_UNROLLED _Pragma("GCC unroll 4") /* where it would be long code for what is seldom used */
 #endif
 #ifdef __OPTIMIZE_SIZE__
 #define RF_SMALL 1
@@ -129,10 +131,11 @@ static RF_INLINE double step_f64(double a, double b, double c)
 #define COUNT double /* exact to 2^53, and SSE2 cannot compare 64-bit integers */
 #define F(name) name##_f64
 #define GROUP RF_GROUP_F64
-#if GROUP == 1
+#if defined(__clang__) || GROUP == 1
 #define IN_GROUP RF_INDEPENDENT
 #else
-#define IN_GROUP RF_IN_GROUP
+/* not by 4, which is one vector of AVX2: what is unrolled whole is not vectorised */
+#define IN_GROUP _Pragma("GCC ivdep") _Pragma("GCC unroll 2")
 #endif
 #include "scalar_math.h"
 #include "activations.h"

@@ -18,9 +18,10 @@ static RF_INLINE T F(from_bits)(U u)
 }
 /* not by its bits: gcc 12 would compute it twice where a minimum takes it */
 static RF_INLINE T F(abs)(T x) { return (T)(DIGITS == 24 ? __builtin_fabsf((float)x) : __builtin_fabs(x)); }
-static RF_INLINE T F(copysign)(T x, T sign)
+/* x, which is positive or has that sign already. */
+static RF_INLINE T F(signed_as)(T x, T sign)
 {
-    return F(from_bits)((F(bits)(x) & ~F(SIGN_BIT)) | (F(bits)(sign) & F(SIGN_BIT)));
+    return F(from_bits)(F(bits)(x) | (F(bits)(sign) & F(SIGN_BIT)));
 }
 /* x86's minimum and maximum to the letter, but of a limit that it knows gcc makes a comparison and a
  * selection. */
@@ -187,37 +188,32 @@ static RF_INLINE T F(logistic)(T x)
     return F(fma)(r, rest, r) * F(LOGISTIC_ONE);
 }
 
-/* g * s(x) (1 - s(x)), or four times that, with s(x) = 1 / (1 + z), z = e^-|x| = 2^k (1 + p). What 2^k has
- * below NEAR is multiplied in as far * far: so g may be any number, and nothing is lost early. */
+/* g * s(x) (1 - s(x)), or four times that. With |x| = r - k ln(2) and z = 2^k it is g z / d with
+ * d = e^r (1 + z e^-r)^2 = (1 + z)^2 + (1 - z^2) sinh(r) + (1 + z^2) (cosh(r) - 1). For four times that z is
+ * divided by 4, d and its 1 by 16. What 2^k has below NEAR is multiplied in as far * far: so g may be any
+ * number, and nothing is lost early. */
 static RF_INLINE T F(logistic_backward)(T g, T x, int four_times)
 {
-    const T magic = F(exp_magic)(0), halfway = F(exp_magic)(four_times ? 0 : -1),
-            near = magic + F(EXPONENT_NEAR);
+    const T one = four_times ? (T)0.0625 : 1, two = four_times ? (T)0.5 : 2;
+    const T magic = F(exp_magic)(four_times ? -2 : 0), halfway = F(exp_magic)(0),
+            near = halfway + F(EXPONENT_NEAR);
     T c = F(at_most)(F(abs)(x), -F(EXP_VANISHED)), t = F(fma)(c, -F(LOG2E), magic), k = t - magic;
-    T r = -F(fma)(k, F(LN2_HI), c), r_lo = k * -F(LN2_LO);
-    if (DIGITS != 24) r += r_lo; /* as large as 2^7 ULP of p */
-    T q = F(expm1_q)(r), p = DIGITS == 24 ? r + F(fma)(r, F(fma)(r, q, r_lo), r_lo) : F(fma)(r * r, q, r);
+    T r = F(fma)(k, F(LN2_LO), F(fma)(k, F(LN2_HI), c)), u = r * r;
     T half = F(fma)(F(at_most)(t, near), (T)0.5, halfway - (T)0.5 * near);
-    T scale = F(from_bits)(F(bits)(F(fma)(half - halfway, -2, t)) << F(MANTISSA_BITS));
+    T z = F(from_bits)(F(bits)(F(fma)(half - halfway, -2, t)) << F(MANTISSA_BITS));
     T far = F(from_bits)(F(bits)(half) << F(MANTISSA_BITS));
-    T e = F(fma)(scale, p, 1 + scale), e_lo = F(fma)(scale, p, scale - (e - 1)), s = 2 / e;
-    T lost = F(fma)(-s, e_lo, F(fma)(-s, e, 2)), w = s * s, w_lo = F(fma)(s, s, -w);
-    T lacks = F(fma)(w, lost, w_lo),
-      slope = w + F(fma)(w, p, F(fma)(lacks, p, lacks)); /* 4 (1 + p) / (1 + z)^2 */
-    return g * (slope * scale) * far * far;
+    T more = z + two, odd = F(fma)(-z, z, one), even = F(fma)(z, z, one);
+    T sinh = F(fma)(r * u, F(sinh_rest)(u), r), most = F(fma)(odd, sinh, F(fma)(z, more, one));
+    T rest = F(fma)(odd, sinh, F(fma)(z, more, one - most)); /* most + rest = d */
+    rest = F(fma)(even, u * F(cosh_rest)(u), rest);
+    T q = 1 / (most + rest), slope = F(fma)(q, F(fma)(-q, rest, F(fma)(-q, most, 1)), q);
+    return g * (slope * z) * far * far;
 }
 
 /* s * e: float64 does not need e.lo for its 2 ULP, and an s of 1 not for float's 1. */
 static RF_INLINE T F(times_pair)(T s, TYPE(pair) e)
 {
     return DIGITS == 24 && s != 1 ? F(fma)(s, e.hi, s * e.lo) : s * e.hi;
-}
-
-/* 1 + a for a >= 0, both numbers kept. */
-static RF_INLINE TYPE(pair) F(one_plus)(T a)
-{
-    T large = F(at_least)(a, 1), small = F(at_most)(a, 1), sum = large + small;
-    return (TYPE(pair)){sum, small - (sum - large)};
 }
 
 static RF_INLINE T F(not_negative)(T alpha) { return alpha >= 0 ? alpha : F(NOWHERE); }
@@ -245,7 +241,7 @@ static RF_INLINE float tangent_f32(float x)
     int large = a >= 1;
     float q = (large ? 2 : z) / (large ? d : tanh_rest_f32(z));
     float base = large ? 1 : a;
-    return copysign_f32(fma_f32(-base, q, base), x);
+    return signed_as_f32(fma_f32(-base, q, base), x);
 }
 #else
 /* h / (1 + h) with h = (e^(2|x|) - 1) / 2; up to h = 1 the rounding of 1 + h is made up for. */
@@ -253,7 +249,7 @@ static RF_INLINE double tangent_f64(double x)
 {
     exp_parts_f64 e = exp_split_f64(2 * at_most_f64(abs_f64(x), TANH_FLAT_f64), -1);
     double h = fma_f64(e.scale, e.p, e.scale - 0.5), y = h / (1 + h);
-    return copysign_f64(fma_f64(fma_f64(-y, h, h - y), h < 1 ? 1 - y : 0, y), x);
+    return signed_as_f64(fma_f64(fma_f64(-y, h, h - y), h < 1 ? 1 - y : 0, y), x);
 }
 #endif
 
@@ -322,20 +318,21 @@ static RF_INLINE T F(divided)(T n, T d, T d_lo)
     return F(fma)(-r, minus_rest, y); /* subtracted, because the sum of -0 and +0 is +0 */
 }
 
-/* e^-x beside the 1 it is added to. Far left both are multiplied by EXP_STEP^2, and the 1 does not count. */
+/* e^-x beside the 1 it is added to. Far left both are multiplied by step^2; of the 1 step is left, which does
+ * not count either. Masks and integers instead of selections, which AVX2 takes three times as long for. */
 typedef struct {
-    T scale, p, p_lo, one, base, base_lo; /* e^-x = scale (1 + p + p_lo); base + base_lo = scale + one */
+    T scale, p, p_lo, step, base, base_lo; /* e^-x = scale (1 + p + p_lo); base + base_lo = scale + step */
     int far;
 } TYPE(logistic_parts);
 
 static RF_INLINE TYPE(logistic_parts) F(logistic_parts_of)(T x, TYPE(exp_parts) e)
 {
-    int far = x < F(EXP_FAR);
-    U drop = far ? (U)(2 * F(EXP_STEP_LOG2)) << F(MANTISSA_BITS) : 0;
-    T scale = F(from_bits)(F(bits)(e.scale) - drop), one = far ? F(TINY) : 1, base = one + scale;
-    return (TYPE(logistic_parts)){scale, e.p, e.p_lo, one, base, one - (base - scale), far};
+    int far = x < F(LOGISTIC_FAR);
+    U drop = far ? (U)F(LOGISTIC_STEP_LOG2) << F(MANTISSA_BITS) : 0;
+    T scale = F(from_bits)(F(bits)(e.scale) - 2 * drop), step = F(from_bits)(F(bits)(1) - drop);
+    T base = step + scale;
+    return (TYPE(logistic_parts)){scale, e.p, e.p_lo, step, base, step - (base - scale), far};
 }
-static RF_INLINE T F(stepped)(T v, int far) { return far ? v * F(EXP_STEP) : v; }
 
 /* t + t_lo = beta * c with c the x that is not far beyond where t is +-EXP_VANISHED; t is 0 where beta is.
  * What depends on beta alone leaves the loop. */
@@ -346,7 +343,7 @@ typedef struct {
 static RF_INLINE TYPE(product) F(product_of)(T x, T beta)
 {
     T size = F(at_most)(F(abs)(beta), F(MAX)), limit = F(at_most)(-F(EXP_VANISHED) / size, F(MAX));
-    T c = F(at_most)(F(at_least)(x, -limit), limit), b = F(copysign)(size, beta), t = b * c;
+    T c = F(at_most)(F(at_least)(x, -limit), limit), b = F(signed_as)(size, beta), t = b * c;
     return (TYPE(product)){t, __builtin_constant_p(beta) && beta == 1 ? 0 : F(fma)(b, c, -t), c};
 }
 
@@ -356,15 +353,15 @@ static RF_INLINE T F(silu_slope)(T g, TYPE(pair) t, TYPE(exp_parts) e, int of_pa
 {
     TYPE(logistic_parts) l = F(logistic_parts_of)(t.hi, e);
     T d = F(fma)(l.scale, l.p, l.base), d_lo = F(fma)(l.scale, l.p, l.base - d), r = 1 / d;
-    T s = (t.hi < 0 ? -l.one : F(fma)(l.scale, l.p, l.scale)) * r; /* t s = |t| s(-|t|) */
-    T b = t.hi < 0 ? 1 + t.hi : 1, a = F(fma)(t.hi, s, b), m = a * r;
+    T s = (t.hi < 0 ? -l.step : F(fma)(l.scale, l.p, l.scale)) * r; /* t s = |t| s(-|t|) */
+    T b = 1 + F(at_most)(t.hi, 0), a = F(fma)(t.hi, s, b), m = a * r;
     T rest = F(fma)(t.hi, s, F(fma)(-m, d, b));
-    if (of_pair) d_lo += l.base_lo, rest += t.hi < 0 ? F(fma)(t.lo, s, t.lo) : t.lo * s;
+    if (of_pair) d_lo += l.base_lo, rest += F(fma)(t.lo, s, t.hi < 0 ? t.lo : 0);
     rest = F(fma)(-m, d_lo, rest);
-    T v = F(stepped)(g, l.far);
-    if (DIGITS != 24) return F(stepped)(v * F(fma)(r, rest, m), l.far);
+    T v = g * l.step;
+    if (DIGITS != 24) return v * F(fma)(r, rest, m) * l.step;
     T y = F(fma)(v, m, v * (r * rest)); /* float has no bits left for one more rounding */
-    return F(stepped)(of_pair ? y == y ? y : v * m : y, l.far);
+    return (of_pair ? y == y ? y : v * m : y) * l.step;
 }
 
 /* log1p(one * (z + z_lo)) / one as 2 atanh(h), h = one * z / (2 + one * z). */
@@ -402,7 +399,7 @@ static RF_INLINE T F(softplus_of)(T x, T beta)
 #endif
     /* then t_lo is 0 and lead 1, and p_lo is not needed for the bound: the same bits in less time */
     const int plain = __builtin_constant_p(beta) && beta == 1;
-    T nan = beta == beta ? 0 : beta, sign = F(copysign)(1, beta) + nan;
+    T nan = beta == beta ? 0 : beta, sign = F(signed_as)(1, beta) + nan;
     T b = F(at_most)(F(abs)(beta), F(MAX)), divisor = b == 0 ? 1 : b;
     T power = F(from_bits)(F(bits)(b) & ((U)(2 * F(EXPONENT_BIAS) + 1) << F(MANTISSA_BITS)));
     power = F(at_most)(F(at_least)(power, F(BETA_LOW)), F(BETA_HIGH));
