@@ -64,9 +64,11 @@ static RF_INLINE T F(elu_backward_y)(T g, T y, T alpha) { return y > 0 ? g : g *
 static RF_INLINE T F(selu_scaled)(T v) { return (F(SELU_SCALE_HI) + F(SELU_SCALE_LO)) * v; }
 static RF_INLINE T F(selu)(T x)
 {
-    TYPE(pair) e = F(expm1)(x);
-    if (DIGITS != 24) return x < 0 ? F(SELU_LEFT_HI) * e.hi : F(selu_scaled)(x);
-    T left = F(fma)(F(SELU_LEFT_HI), e.hi, F(fma)(F(SELU_LEFT_HI), e.lo, F(SELU_LEFT_LO) * e.hi));
+    TYPE(exp_parts) e = F(expm1_parts)(F(at_least)(x, F(EXPM1_FLAT)));
+    T c = e.scale - 1;
+    if (DIGITS != 24) return x < 0 ? F(SELU_LEFT_HI) * F(fma)(e.scale, e.p, c) : F(selu_scaled)(x);
+    T scale = F(SELU_LEFT_HI) * e.scale, base = F(fma)(F(SELU_LEFT_HI), c, F(SELU_LEFT_LO) * c);
+    T left = F(fma)(scale, e.p, F(fma)(scale, e.p_lo, base));
     T right = F(fma)(F(SELU_SCALE_HI), x, F(SELU_SCALE_LO) * x);
     return x < 0 ? left : right;
 }

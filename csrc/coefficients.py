@@ -4,9 +4,12 @@
     python csrc/coefficients.py --check    also compare with constants.h, and every polynomial's error with its
                                            bound; exit status 1 if something differs
 
-EXPM1_Q0.. are the coefficients of q in expm1(r) = r + r^2 q(r), |r| <= ln2/2 (plus a margin, because
+EXP_Q0.. are the coefficients of q in expm1(r) = r + r^2 q(r), |r| <= ln2/2 (plus a margin, because
 k = round(x / ln2) is computed with rounding). q minimises the largest error of r^2 q(r) relative to exp(r), for
 double, whose degree is a tight fit, relative to expm1(r).
+
+EXPM1_Q0.. are those of the q for e^x - 1, x <= 0, of float: there the error is relative to e^x - 1, of x = r, or of
+x = r - ln2 where that is larger; 5/4 of the latter, for which e^r is halved and rounded once more.
 
 TANH_M0.. are the coefficients of M in x - tanh(x) = x^3 / M(x^2), |x| <= 1 (float only); they minimise the error
 relative to tanh(x).
@@ -69,6 +72,7 @@ GELU = {
 }
 # by the precision: degree of R, and bound on its error in units of 2^-precision atanh(h)
 ATANH = {24: (3, 0.08), 53: (9, 0.02)}
+EXPM1_BOUND = 0.2  # on the error of that q, as below_0 weighs it, in units of 2^-24 (e^x - 1)
 # degrees of C and S, and bound on the errors of cosh and sinh in units of 2^-precision
 HYPERBOLIC = {24: (2, 1, 0.06), 53: (5, 4, 0.001)}
 TANH_DEGREE, TANH_BOUND = 3, 0.05  # of M, and on the error in units of 2^-24 tanh(x)
@@ -147,6 +151,11 @@ def chebyshev(low, high, points=240):
 
 def fit_q(degree, bits, relative_to):
     return fit(q_exact, lambda r: r**2 / abs(relative_to(r)), degree, bits, chebyshev(-R_MAX, R_MAX))
+
+
+def below_0(r):
+    halved = mpf(5) / 4 * mpmath.expm1(r - LN2)
+    return max(halved, mpmath.expm1(r)) if r < 0 else halved
 
 
 def m_exact(z):
@@ -245,13 +254,14 @@ def constants(bits, degree, relative_to):
     density, density_lo = pair(1 / number(GELU[bits][2]) / mpmath.sqrt(2 * mpmath.pi), bits)
     yield "GELU_DENSITY", density
     yield "GELU_DENSITY_LO", density_lo
-    yield from ((f"EXPM1_Q{i}", c) for i, c in enumerate(fit_q(degree, bits, relative_to)))
+    yield from ((f"EXP_Q{i}", c) for i, c in enumerate(fit_q(degree, bits, relative_to)))
     yield from ((f"GELU_S{i}", c) for i, c in enumerate(fit_s(bits)))
     cosh, sinh = fit_hyperbolic(bits)
     yield from ((f"COSH_C{i}", c) for i, c in enumerate(cosh))
     yield from ((f"SINH_S{i}", c) for i, c in enumerate(sinh))
     yield from ((f"ATANH_R{i}", c) for i, c in enumerate(fit_r(bits)))
     if bits == 24:
+        yield from ((f"EXPM1_Q{i}", c) for i, c in enumerate(fit_q(degree, bits, below_0)))
         yield from ((f"TANH_M{i}", c) for i, c in enumerate(fit_m(bits)))
 
 
@@ -274,7 +284,7 @@ def main():
             )
         if not check:
             continue
-        errors = q_errors([v for n, v in lines if n.startswith("EXPM1_Q")], bits)
+        errors = q_errors([v for n, v in lines if n.startswith("EXP_Q")], bits)
         failed |= any(error > bound for error, bound in zip(errors, bounds, strict=True))
         print(
             f"/* error of q at most {float(errors[0]):.2g} ULP of exp(r) (bound {bounds[0]}), "
@@ -300,6 +310,15 @@ def main():
         bound = HYPERBOLIC[bits][-1]
         failed |= error * 2**bits > bound
         print(f"/* error of C and S at most {float(error * 2**bits):.2g} * 2^-{bits} (bound {bound}) */")
+        if q := [v for n, v in lines if n.startswith("EXPM1_Q")]:
+            error = max(
+                abs(r**2 * (polynomial(q, r) - q_exact(r)) / below_0(r))
+                for r in chebyshev(-R_MAX, R_MAX, 999)
+            )
+            failed |= error * 2**bits > EXPM1_BOUND
+            print(
+                f"/* error of EXPM1_Q at most {float(error * 2**bits):.2g} * 2^-24 (e^x - 1) (bound {EXPM1_BOUND}) */"
+            )
         if m := [v for n, v in lines if n.startswith("TANH_M")]:
             error = max(
                 abs(tanh_error(z, m_exact(z)) * (polynomial(m, z) - m_exact(z)))

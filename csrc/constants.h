@@ -33,12 +33,21 @@ static const float SOFTSIGN_FLAT_f32 = 0x1p30f; /* it is 1 above */
 static const float SIXTH_f32 = 0x1.555556p-3f;
 
 /* e^r - 1 = r + r^2 q(r) for |r| <= ln(2) / 2. */
-static RF_INLINE float expm1_q_f32(float r)
+static RF_INLINE float exp_q_f32(float r)
 {
     float q = fma_f32(r, 0x1.6a524cp-10f, 0x1.12396ep-7f);
     q = fma_f32(r, q, 0x1.5558aap-5f);
     q = fma_f32(r, q, 0x1.555492p-3f);
     return fma_f32(r, q, 0x1.fffffcp-2f);
+}
+
+/* The q of e^x - 1, x <= 0. */
+static RF_INLINE float expm1_q_f32(float r)
+{
+    float q = fma_f32(r, 0x1.69b68ap-10f, 0x1.123ab8p-7f);
+    q = fma_f32(r, q, 0x1.555a66p-5f);
+    q = fma_f32(r, q, 0x1.55549p-3f);
+    return fma_f32(r, q, 0x1.fffff8p-2f);
 }
 
 /* (cosh(r) - 1) / r^2 and (sinh(r) - r) / r^3 as functions of u = r^2, |r| <= ln(2) / 2. */
@@ -133,7 +142,7 @@ static const double TANH_FLAT_f64 = 20;
 static const double SOFTSIGN_FLAT_f64 = 0x1p60;
 static const double SIXTH_f64 = 0x1.5555555555555p-3;
 
-static RF_INLINE double expm1_q_f64(double r)
+static RF_INLINE double exp_q_f64(double r)
 {
     double q = step_f64(r, 0x1.ae979762502c5p-26, 0x1.28a173458e94fp-22);
     q = step_f64(r, q, 0x1.71de673e942a8p-19);
@@ -145,6 +154,8 @@ static RF_INLINE double expm1_q_f64(double r)
     q = step_f64(r, q, 0x1.555555555554fp-3);
     return step_f64(r, q, 0x1.0000000000005p-1);
 }
+
+static RF_INLINE double expm1_q_f64(double r) { return exp_q_f64(r); }
 
 static RF_INLINE double cosh_rest_f64(double u)
 {

@@ -83,7 +83,7 @@ static RF_INLINE T F(exp_magic)(T shift) { return F(ROUNDER) + (F(EXPONENT_BIAS)
  * float, r^2 d / 2 is all that is needed of d e^r's tail. */
 static RF_INLINE T F(expm1_rest)(T r, T d, int tiny)
 {
-    T q = F(expm1_q)(r), u = r * q;
+    T q = F(exp_q)(r), u = r * q;
     if (tiny) return F(fma)(r, F(fma)(r, F(fma)(d, (T)0.5, q), d), d);
     return F(fma)(r, F(fma)(d, u, u + d), d);
 }
@@ -111,7 +111,7 @@ static RF_INLINE TYPE(exp_parts) F(exp_split_pair)(T x, T x_lo, T shift)
 static RF_INLINE TYPE(exp_parts) F(exp_short)(T x, T shift)
 {
     T t = F(fma)(x, F(LOG2E), F(exp_magic)(shift)), k = t - F(exp_magic)(shift);
-    T r = F(fma)(k, -F(LN2_LO), F(fma)(k, -F(LN2_HI), x)), q = F(expm1_q)(r), u = r * r, p = F(fma)(u, q, r);
+    T r = F(fma)(k, -F(LN2_LO), F(fma)(k, -F(LN2_HI), x)), q = F(exp_q)(r), u = r * r, p = F(fma)(u, q, r);
     return (TYPE(exp_parts)){F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), p, F(fma)(u, q, r - p)};
 }
 
@@ -125,20 +125,29 @@ static RF_INLINE TYPE(exp_parts) F(exp_short_of_pair)(TYPE(pair) x, T shift)
     return e;
 }
 
+/* The same for e^x - 1, x <= 0 (whatever for x > 0, and for NaN): beside the 1 what LN2_LO changes is too
+ * small for float, and so r is exact. */
+static RF_INLINE TYPE(exp_parts) F(expm1_parts)(T x)
+{
+    T t = F(fma)(x, F(LOG2E), F(exp_magic)(0)), k = t - F(exp_magic)(0), r = F(fma)(k, -F(LN2_HI), x);
+    if (DIGITS != 24) r = F(fma)(k, -F(LN2_LO), r);
+    T q = F(expm1_q)(r), u = r * r, p = F(fma)(u, q, r);
+    return (TYPE(exp_parts)){F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), p, F(fma)(u, q, r - p)};
+}
+
 static RF_INLINE TYPE(pair) F(minus_one)(TYPE(exp_parts) e)
 {
     T c = e.scale - 1, hi = F(fma)(e.scale, e.p, c); /* where c is rounded, hi is -1 */
     return (TYPE(pair)){hi, F(fma)(e.scale, e.p_lo, F(fma)(e.scale, e.p, c - hi))};
 }
 
-/* e^x - 1 for x <= 0 (whatever for x > 0, and for NaN). */
 static RF_INLINE TYPE(pair) F(expm1)(T x)
 {
-    return F(minus_one)(F(exp_short)(F(at_least)(x, F(EXPM1_FLAT)), 0));
+    return F(minus_one)(F(expm1_parts)(F(at_least)(x, F(EXPM1_FLAT))));
 }
 static RF_INLINE TYPE(pair) F(expm1_of_pair)(TYPE(pair) x)
 {
-    TYPE(exp_parts) e = F(exp_short)(x.hi, 0);
+    TYPE(exp_parts) e = F(expm1_parts)(x.hi);
     e.p_lo += F(fma)(x.lo, e.p, x.lo);
     return F(minus_one)(e);
 }
@@ -290,7 +299,7 @@ typedef struct {
 static RF_INLINE TYPE(exp_and_rest) F(exp_split_rest)(TYPE(pair) x, T shift)
 {
     T t = F(fma)(x.hi, F(LOG2E), F(exp_magic)(shift)), k = t - F(exp_magic)(shift);
-    T r = F(fma)(k, -F(LN2_HI), x.hi), p = F(fma)(r * r, F(expm1_q)(r), r);
+    T r = F(fma)(k, -F(LN2_HI), x.hi), p = F(fma)(r * r, F(exp_q)(r), r);
     TYPE(exp_parts) e = {F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), p, 0};
     return (TYPE(exp_and_rest)){e, F(fma)(k, -F(LN2_LO), x.lo)};
 }
