@@ -263,18 +263,19 @@ static RF_INLINE T F(softsign_backward)(T g, T x)
     T a = F(abs)(x), r = 1 / (1 + a), c = F(at_most)(a, F(MAX));
     T large = F(at_least)(c, 1), small = F(at_most)(c, 1), d = large + small, d_lo = small - (d - large);
     T rest = F(fma)(-r, d_lo, F(fma)(-r, d, 1));
-    return (g * r) * F(fma)(r, 2 * rest, r); /* r * r would vanish early */
+    T v = (g * r) * r, y = F(fma)(v, 2 * rest, v); /* r * r would vanish early */
+    return y == y ? y : v;                         /* infinite */
 }
 
 /* sigmoid: 1 / (1 + e^-x). */
 static RF_INLINE T F(sigmoid)(T x) { return F(logistic)(x); }
 static RF_INLINE T F(sigmoid_backward)(T g, T x) { return F(logistic_backward)(g, x, 0); }
-static RF_INLINE T F(sigmoid_backward_y)(T g, T y) { return g * (y * (1 - y)); }
+static RF_INLINE T F(sigmoid_backward_y)(T g, T y) { return g * F(fma)(-y, y, y); }
 
 /* tanh; its derivative is 4 sigmoid'(2x). */
 static RF_INLINE T F(tanh)(T x) { return F(tangent)(x); }
 static RF_INLINE T F(tanh_backward)(T g, T x) { return F(logistic_backward)(g, 2 * x, 1); }
-static RF_INLINE T F(tanh_backward_y)(T g, T y) { return g * ((1 - y) * (1 + y)); }
+static RF_INLINE T F(tanh_backward_y)(T g, T y) { return g * F(fma)(-y, y, 1); }
 
 /* hardsigmoid: alpha * x + beta, clipped to [0, 1]; NaN passes, and so does the gradient there. At the gate
  * it is 0, even where alpha * x + beta is not: for alpha the double next to 1/6 that leaves 2^-54. */
@@ -295,13 +296,14 @@ static RF_INLINE T F(hardsigmoid_backward)(T g, T x, T alpha, T beta)
  * at -3 and 1 at 3, as PyTorch has it. */
 static RF_INLINE T F(hardswish)(T x)
 {
-    T c = F(at_least)(x, -3), sixth = c * F(SIXTH), rest = F(fma)(-6, sixth, c);
+    T c = F(at_least)(x, -3), sixth = c * F(SIXTH_HI), rest = F(fma)(-6, sixth, c);
     T y = F(fma)(rest, sixth, F(fma)(c, sixth, c * (T)0.5)), most = F(at_least)(x, 3);
     return F(signed_as)(y < most ? y : most, c);
 }
 static RF_INLINE T F(hardswish_backward)(T g, T x)
 {
-    T t = F(fma)(2, x, 3), t_lo = F(fma)(2, x, 3 - t), slope = F(fma)(t, F(SIXTH), t_lo * F(SIXTH));
+    T t = F(fma)(2, x, 3), t_lo = F(fma)(2, x, 3 - t);
+    T slope = F(fma)(t, F(SIXTH_HI), F(fma)(t, F(SIXTH_LO), t_lo * F(SIXTH_HI)));
     return x <= -3 ? 0 : x >= 3 ? g : g * slope;
 }
 

@@ -19,7 +19,8 @@ enum { EXP_STEP_LOG2_f32 = 100 };
 /* 1 / (1 + e^-x) is 0 or 1 outside; the denominator is scaled by ONE. */
 static const float LOGISTIC_LOW_f32 = -105, LOGISTIC_HIGH_f32 = 43, LOGISTIC_ONE_f32 = 0x1p-64f;
 enum { LOGISTIC_SHIFT_f32 = 64 };
-/* For any x: below FAR numerator and denominator are multiplied by STEP twice. */
+/* Where x is not held in that interval: below FAR numerator and denominator are multiplied by 2^-STEP_LOG2
+ * twice. */
 static const float LOGISTIC_FAR_f32 = -87;
 enum { LOGISTIC_STEP_LOG2_f32 = 90 };
 /* silu and mish vanish below LOW; mish is x above HIGH, and its slope 1 above SLOPE_HIGH. */
@@ -30,7 +31,7 @@ static const float BETA_SMALL_f32 = 0x1p-40f, BETA_LOW_f32 = 0x1p-100f, BETA_HIG
 static const float SOFTPLUS_FLAT_f32 = 104;     /* it is x above, with beta 1, and 0 below -FLAT */
 static const float TANH_FLAT_f32 = 10;          /* it is 1 above */
 static const float SOFTSIGN_FLAT_f32 = 0x1p30f; /* it is 1 above */
-static const float SIXTH_f32 = 0x1.555556p-3f;
+static const float SIXTH_HI_f32 = 0x1.555556p-3f, SIXTH_LO_f32 = -0x1.555556p-28f;
 
 /* e^r - 1 = r + r^2 q(r) for |r| <= ln(2) / 2. */
 static RF_INLINE float exp_q_f32(float r)
@@ -57,7 +58,7 @@ static RF_INLINE float cosh_rest_f32(float u)
 }
 static RF_INLINE float sinh_rest_f32(float u) { return fma_f32(u, 0x1.123c06p-7f, 0x1.55548ep-3f); }
 
-/* e^(2r) for |r| <= ln(2) / 4, by the same polynomial. */
+/* e^(2r) for |r| <= ln(2) / 4, by exp_q. */
 static RF_INLINE float exp_twice_f32(float r)
 {
     float q = fma_f32(r, 64 * 0x1.6a524cp-10f, 32 * 0x1.12396ep-7f);
@@ -140,7 +141,7 @@ static const double SILU_LOW_f64 = -756, MISH_HIGH_f64 = 20, MISH_SLOPE_HIGH_f64
 static const double BETA_SMALL_f64 = 0x1p-400, BETA_LOW_f64 = 0x1p-900, BETA_HIGH_f64 = 0x1p1022;
 static const double TANH_FLAT_f64 = 20;
 static const double SOFTSIGN_FLAT_f64 = 0x1p60;
-static const double SIXTH_f64 = 0x1.5555555555555p-3;
+static const double SIXTH_HI_f64 = 0x1.5555555555555p-3, SIXTH_LO_f64 = 0x1.5555555555555p-57;
 
 static RF_INLINE double exp_q_f64(double r)
 {

@@ -18,7 +18,7 @@ static RF_INLINE T F(from_bits)(U u)
 }
 /* not by its bits: gcc 12 would compute it twice where a minimum takes it */
 static RF_INLINE T F(abs)(T x) { return (T)(DIGITS == 24 ? __builtin_fabsf((float)x) : __builtin_fabs(x)); }
-/* x, which is positive or has that sign already. */
+/* x with the sign of `sign`; x is positive or has it already. */
 static RF_INLINE T F(signed_as)(T x, T sign)
 {
     return F(from_bits)(F(bits)(x) | (F(bits)(sign) & F(SIGN_BIT)));
@@ -107,12 +107,18 @@ static RF_INLINE TYPE(exp_parts) F(exp_split_pair)(T x, T x_lo, T shift)
     return F(exp_parts_of)(t, F(fma)(k, -F(LN2_HI), x), F(fma)(k, -F(LN2_LO), x_lo), 0);
 }
 
-/* The same in two operations fewer: p has the rounding of the reduced x, of which p_lo does not know. */
+static RF_INLINE TYPE(exp_parts) F(exp_parts_from)(T t, T r, T q)
+{
+    T u = r * r, p = F(fma)(u, q, r);
+    return (TYPE(exp_parts)){F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), p, F(fma)(u, q, r - p)};
+}
+
+/* As exp_split, in two operations fewer: p has the rounding of the reduced x, of which p_lo does not know. */
 static RF_INLINE TYPE(exp_parts) F(exp_short)(T x, T shift)
 {
     T t = F(fma)(x, F(LOG2E), F(exp_magic)(shift)), k = t - F(exp_magic)(shift);
-    T r = F(fma)(k, -F(LN2_LO), F(fma)(k, -F(LN2_HI), x)), q = F(exp_q)(r), u = r * r, p = F(fma)(u, q, r);
-    return (TYPE(exp_parts)){F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), p, F(fma)(u, q, r - p)};
+    T r = F(fma)(k, -F(LN2_LO), F(fma)(k, -F(LN2_HI), x));
+    return F(exp_parts_from)(t, r, F(exp_q)(r));
 }
 
 /* The same of x + x_lo, which is in p, not in p_lo; float64 has no bits to spare for that. */
@@ -125,16 +131,16 @@ static RF_INLINE TYPE(exp_parts) F(exp_short_of_pair)(TYPE(pair) x, T shift)
     return e;
 }
 
-/* The same for e^x - 1, x <= 0 (whatever for x > 0, and for NaN): beside the 1 what LN2_LO changes is too
- * small for float, and so r is exact. */
+/* e^x for e^x - 1, x <= 0 (whatever for x > 0, and for NaN): beside the 1 what LN2_LO changes is too small
+ * for float, and without it r is exact. */
 static RF_INLINE TYPE(exp_parts) F(expm1_parts)(T x)
 {
     T t = F(fma)(x, F(LOG2E), F(exp_magic)(0)), k = t - F(exp_magic)(0), r = F(fma)(k, -F(LN2_HI), x);
     if (DIGITS != 24) r = F(fma)(k, -F(LN2_LO), r);
-    T q = F(expm1_q)(r), u = r * r, p = F(fma)(u, q, r);
-    return (TYPE(exp_parts)){F(from_bits)(F(bits)(t) << F(MANTISSA_BITS)), p, F(fma)(u, q, r - p)};
+    return F(exp_parts_from)(t, r, F(expm1_q)(r));
 }
 
+/* e^x - 1 as hi + lo. */
 static RF_INLINE TYPE(pair) F(minus_one)(TYPE(exp_parts) e)
 {
     T c = e.scale - 1, hi = F(fma)(e.scale, e.p, c); /* where c is rounded, hi is -1 */
@@ -327,8 +333,9 @@ static RF_INLINE T F(divided)(T n, T d, T d_lo)
     return F(fma)(-r, minus_rest, y); /* subtracted, because the sum of -0 and +0 is +0 */
 }
 
-/* e^-x beside the 1 it is added to. Far left both are multiplied by step^2; of the 1 step is left, which does
- * not count either. Masks and integers instead of selections, which AVX2 takes three times as long for. */
+/* e^-x beside the 1 it is added to. Far left e^-x is multiplied by step^2, and the 1 becomes step, which is
+ * still nothing beside it. Masks and integers instead of selections, which AVX2 takes three times as long
+ * for. */
 typedef struct {
     T scale, p, p_lo, step, base, base_lo; /* e^-x = scale (1 + p + p_lo); base + base_lo = scale + step */
     int far;
