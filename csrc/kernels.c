@@ -38,6 +38,14 @@
 #else
 #define RF_IN_GROUP _Pragma("GCC ivdep") _Pragma("GCC unroll 4")
 #endif
+/* As RF_INDEPENDENT, two vectors at a time: a loop of a few operations in L1 takes 0.6 to 0.9 of the time.
+ * Not by 4, which is one vector of AVX2's float64: a loop that short would be unrolled whole, and not
+ * vectorised. */
+#if defined(__clang__) || RF_GROUP_F32 == 1
+#define RF_BY_TWO RF_INDEPENDENT
+#else
+#define RF_BY_TWO _Pragma("GCC ivdep") _Pragma("GCC unroll 2")
+#endif
 /* A few lines or vectors of them that are to stay in registers. */
 #ifdef __clang__
 #define RF_UNROLLED _Pragma("unroll")
@@ -131,12 +139,7 @@ static RF_INLINE double step_f64(double a, double b, double c)
 #define COUNT double /* exact to 2^53, and SSE2 cannot compare 64-bit integers */
 #define F(name) name##_f64
 #define GROUP RF_GROUP_F64
-#if defined(__clang__) || GROUP == 1
-#define IN_GROUP RF_INDEPENDENT
-#else
-/* not by 4, which is one vector of AVX2: what is unrolled whole is not vectorised */
-#define IN_GROUP _Pragma("GCC ivdep") _Pragma("GCC unroll 2")
-#endif
+#define IN_GROUP RF_BY_TWO
 #include "scalar_math.h"
 #include "activations.h"
 #include "loops.h"

@@ -148,6 +148,13 @@ static RF_INLINE T F(first_input)(const TYPE(row) row, const TYPE(arrays) a, ptr
     return row.n_data > 1 ? a.g[i] : 0;
 }
 
+static RF_INLINE void F(map_one)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t i, int constant)
+{
+    const T g = F(first_input)(row, a, i), x = a.x[i];
+    a.y[i] = constant ? row.f(g, x, a.p0, a.q0) : row.f(g, x, a.p[i], row.n_params > 1 ? a.q[i] : 0);
+    if (row.f_weight) a.w[i] = row.f_weight(g, x);
+}
+
 /* Whole vectors. A few operations: into memory at once, or past the cache, then from registers and some lines
  * at a time. */
 static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t n, int constant,
@@ -172,11 +179,12 @@ static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, pt
         rf_stream_lines(a.y + at, lines, RF_PIECE_BYTES);
         if (row.f_weight) rf_stream_lines(a.w + at, lines_w, RF_PIECE_BYTES);
     }
-    RF_INDEPENDENT
-    for (ptrdiff_t k = i; k < n; k++) {
-        const T g = F(first_input)(row, a, k), x = a.x[k];
-        a.y[k] = constant ? row.f(g, x, a.p0, a.q0) : row.f(g, x, a.p[k], row.n_params > 1 ? a.q[k] : 0);
-        if (row.f_weight) a.w[k] = row.f_weight(g, x);
+    if (constant) {
+        RF_BY_TWO
+        for (ptrdiff_t k = i; k < n; k++) F(map_one)(row, a, k, 1);
+    } else {
+        RF_INDEPENDENT
+        for (ptrdiff_t k = i; k < n; k++) F(map_one)(row, a, k, 0);
     }
 }
 
