@@ -356,7 +356,7 @@ RF_ROW(swish,            PARAM,  RF_COSTLY, ("beta", 1.0),            RF_NO_PARA
        "x / (1 + exp(-beta * x))")
 RF_ROW(mish,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x * tanh(log(1 + exp(x)))")
-RF_ROW(softplus,         PARAM,  RF_COSTLY, ("beta", 1.0),            RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(softplus,         PARAM,  RF_MEDIUM, ("beta", 1.0),            RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "log(1 + exp(beta * x)) / beta")
 RF_ROW(softsign,         UNARY,  RF_MEDIUM, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x / (1 + abs(x))")
