@@ -309,6 +309,31 @@ def test_infinite_gradients_pass_on_the_live_side(name, params, live, g, dtype, 
     assert_is(call(f"{name}_backward", dtype, g, live, *params), g)
 
 
+@pytest.mark.parametrize("x", [-80.125, -87.0, -90.0])
+def test_silu_keeps_the_sign_of_what_vanishes(x, isa):
+    tiny = np.float32(1e-45)
+    assert_is(call("silu_backward", np.float32, tiny, x), -0.0)
+    assert_is(call("silu_backward", np.float32, -tiny, x), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "g", "x", "exact"),
+    [
+        # just below a power of 2, where what the slope lacks counts twice
+        ("hardswish_backward", "0x1.f2e652p+0", "0x1.42a9b8p-5", "0x1.ffffff141e45p-1"),
+        # 1 / (1 + x) is subnormal
+        ("softsign_backward", "0x1.9f829p+127", "0x1.4a0b36p+126", None),
+    ],
+)
+def test_gradients_next_to_the_limits_of_the_type(name, g, x, exact, isa):
+    g, x = float.fromhex(g), float.fromhex(x)
+    exact = float.fromhex(exact) if exact else g / (1 + x) ** 2
+    got = call(name, np.float32, g, x)
+    assert np.all(
+        np.abs(got.astype(np.float64) - exact) <= 2 * np.spacing(np.float32(exact) * np.float32(1 - 2**-23))
+    )
+
+
 @pytest.mark.parametrize("name", dict.fromkeys(name for name, _, gradient in AT_NAN if np.isnan(gradient)))
 @dtypes
 def test_nan_gradients_stay_nan(name, dtype, isa):
