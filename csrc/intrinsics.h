@@ -96,6 +96,13 @@ static RF_INLINE void rf_prefetch_lines(const void *p, int bytes)
 }
 static RF_INLINE void rf_prefetch(const void *p) { rf_prefetch_lines(p, RF_STREAM_BYTES); }
 
+/* The same into the first level. */
+static RF_INLINE void rf_prefetch_near(const void *p)
+{
+    RF_UNROLLED
+    for (int i = 0; i < RF_STREAM_BYTES; i += 64) __builtin_prefetch((const char *)p + i, 0, 3);
+}
+
 /* 64 comparisons as bits, the first in the lowest: a > b, not a <= b, not a >= b. */
 #if defined(__AVX512F__)
 #define RF_COMPARE_64(name, predicate)                                                                       \

@@ -25,7 +25,8 @@ typedef enum { RF_CHEAP, RF_MEDIUM, RF_COSTLY } rf_cost;
  *
  * `ahead` is 0, or asks that the outputs go past the cache; then outputs are aligned to a cache line and
  * apart from the inputs, and parameters constant. It says how many bytes past the last data input that is
- * which is needed next, if that is not what follows in memory: of many elements it does. */
+ * which is needed next, if that is not what follows in memory: of many elements it does. RF_SHEET_BYTES asks
+ * for pages side by side. */
 typedef void rf_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead);
 
 /* From x; from (grad_output, x); from (grad_output, y). */
@@ -49,9 +50,18 @@ typedef void rf_call_in_order(rf_loop *loop, rf_arity arity, char *const *args, 
 /* Where inputs are read one after the other. Without prefetching streams take up to three times as long; with
  * a page, whose addresses end in the same bits as the stores', a plain copy took a third longer on Zen 4. */
 enum { RF_AHEAD = 3072 };
+/* Where the processor's own prefetchers see to what is further away. */
+enum { RF_AHEAD_LITTLE = 256 };
 
-/* What is computed in registers and then streamed, and what pages side by side have (loops.h). */
-enum { RF_PIECE_BYTES = 128, RF_PAGE_BYTES = RF_SHRINK == 1 ? 4096 : 1024 };
+/* What is computed in registers and then streamed; pages side by side (loops.h). */
+enum { RF_PIECE_BYTES = 128, RF_PAGE_BYTES = RF_SHRINK == 1 ? 4096 : 1024, RF_PAGES = 8 };
+enum { RF_SHEET_BYTES = RF_PAGES * RF_PAGE_BYTES };
+
+/* Processors differ in what their memory is fast at. */
+int rf_is_intel(void);
+
+/* RF_SHEET_BYTES or RF_AHEAD_LITTLE: what is faster here where large arrays are all that happens. */
+ptrdiff_t rf_stream_ahead(void);
 
 /* 1, but who compiles a kernel is not to know it (scalar_math.h). */
 extern const float rf_one_f32 __attribute__((visibility("hidden")));
@@ -82,10 +92,11 @@ typedef struct {
 } rf_fold;
 
 /* What to prefetch meanwhile: `bytes` past the input (0: nothing), all of it, or a quarter where the block is
- * streamed out later and the rest is prefetched then: memory should never be idle. */
+ * streamed out later and the rest is prefetched then: memory should never be idle. `near`: into the first
+ * level. */
 typedef struct {
     ptrdiff_t bytes;
-    int all;
+    int all, near;
 } rf_ahead;
 
 /* How much a pass counts: each level includes those before. */
@@ -99,7 +110,8 @@ typedef struct {
     /* The same and relu past the cache in one loop, at two levels; rows of y are `y_stride` elements apart.
      * Asks for whole RF_PIECE_BYTES of each row. */
     int (*relu[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
-                                  const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride);
+                                  const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride,
+                                  ptrdiff_t ahead);
     void (*count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *v);
     void (*add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *y);
     /* meanwhile fetches a part of what is needed next, of one input or of two; NULL: nothing */

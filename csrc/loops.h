@@ -14,18 +14,17 @@ enum {
     F(GROUPED) = GROUP * F(VECTOR), /* at once where a vector takes long */
     F(LINES) = 256 / sizeof(T),     /* elements that are fetched or streamed at once where that is many */
     F(PIECE) = RF_PIECE_BYTES / sizeof(T),
+    F(LINE) = 64 / sizeof(T),
     F(AHEAD) = RF_AHEAD / sizeof(T),
     F(PAGE) = RF_PAGE_BYTES / sizeof(T),
-    F(PAGES) = 8,
-    F(SHEET) = F(PAGES) * F(PAGE),
+    F(SHEET) = RF_SHEET_BYTES / sizeof(T),
 };
 
-/* What streams goes through some pages side by side, for every page has a prefetcher of the processor's own:
- * relu of 128 MiB takes 0.85 to 0.9 of the time. This is the place of the i-th elements, `size` at once. */
+/* Pages side by side: the place of the i-th elements, `size` at once. */
 static RF_INLINE ptrdiff_t F(side_by_side)(ptrdiff_t i, ptrdiff_t size)
 {
     const ptrdiff_t k = i & (F(SHEET) - 1);
-    return i - k + k / size % F(PAGES) * F(PAGE) + k / (size * F(PAGES)) * size;
+    return i - k + k / size % RF_PAGES * F(PAGE) + k / (size * RF_PAGES) * size;
 }
 
 static void F(copy_strided)(char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step, ptrdiff_t n)
@@ -155,29 +154,37 @@ static RF_INLINE void F(map_one)(const TYPE(row) row, const TYPE(arrays) a, ptrd
     if (row.f_weight) a.w[i] = row.f_weight(g, x);
 }
 
-/* Whole vectors. A few operations: into memory at once, or past the cache, then from registers and some lines
- * at a time. */
+/* Whole lines past the cache, from registers. */
+static RF_INLINE void F(map_lines)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t at, int bytes)
+{
+    T lines[F(PIECE)] __attribute__((aligned(64))), lines_w[F(PIECE)] __attribute__((aligned(64)));
+    RF_IN_GROUP
+    for (ptrdiff_t j = 0; j < bytes / (ptrdiff_t)sizeof(T); j++) {
+        const T g = F(first_input)(row, a, at + j), x = a.x[at + j];
+        lines[j] = row.f(g, x, a.p0, a.q0);
+        if (row.f_weight) lines_w[j] = row.f_weight(g, x);
+    }
+    rf_stream_lines(a.y + at, lines, bytes);
+    if (row.f_weight) rf_stream_lines(a.w + at, lines_w, bytes);
+}
+
+/* Whole vectors. A few operations: into memory at once, or past the cache, then some lines at a time. */
 static RF_INLINE void F(map_cheap)(const TYPE(row) row, const TYPE(arrays) a, ptrdiff_t n, int constant,
                                    ptrdiff_t ahead)
 {
-    T lines[F(PIECE)] __attribute__((aligned(64))), lines_w[F(PIECE)] __attribute__((aligned(64)));
-    const ptrdiff_t sheets = n & -(ptrdiff_t)F(SHEET);
+    const ptrdiff_t sheets = ahead == RF_SHEET_BYTES ? n & -(ptrdiff_t)F(SHEET) : 0;
     ptrdiff_t i = 0;
-    if (sheets) ahead = ahead ? (ptrdiff_t)sizeof(T) * F(SHEET) : 0;
-    for (; ahead && i + F(PIECE) <= n; i += F(PIECE)) {
+    for (; ahead && i + F(PIECE) <= (row.n_data > 1 ? sheets : n); i += F(PIECE)) {
         const ptrdiff_t at = i < sheets ? F(side_by_side)(i, F(PIECE)) : i;
+        /* the processor sees to one of two inputs by itself: asking for both takes up to a tenth longer */
         rf_prefetch_lines((const char *)(a.x + at) + ahead, RF_PIECE_BYTES);
-        /* side by side the processor sees to one of two inputs by itself: asking for both takes up to a tenth
-         * longer */
-        if (row.n_data > 1 && !sheets) rf_prefetch_lines(a.g + at + F(AHEAD), RF_PIECE_BYTES);
-        RF_IN_GROUP
-        for (ptrdiff_t j = 0; j < F(PIECE); j++) {
-            const T g = F(first_input)(row, a, at + j), x = a.x[at + j];
-            lines[j] = row.f(g, x, a.p0, a.q0);
-            if (row.f_weight) lines_w[j] = row.f_weight(g, x);
-        }
-        rf_stream_lines(a.y + at, lines, RF_PIECE_BYTES);
-        if (row.f_weight) rf_stream_lines(a.w + at, lines_w, RF_PIECE_BYTES);
+        F(map_lines)(row, a, at, RF_PIECE_BYTES);
+    }
+    const ptrdiff_t ahead_too = ahead == RF_AHEAD_LITTLE ? ahead : RF_AHEAD;
+    for (; row.n_data > 1 && ahead && i + F(LINE) <= n; i += F(LINE)) {
+        __builtin_prefetch((const char *)(a.x + i) + ahead, 0, 2);
+        __builtin_prefetch((const char *)(a.g + i) + ahead_too, 0, 2);
+        F(map_lines)(row, a, i, 64);
     }
     if (constant) {
         RF_BY_TWO
@@ -199,10 +206,10 @@ static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, p
     const ptrdiff_t size = known ? F(GROUPED) : F(VECTOR), step = constant ? 0 : size;
     /* the shorter vectors are, the longer takes arithmetic, and the more it costs to find the place */
     const int paged = row.cost == RF_MEDIUM && 32 * row.n_data <= RF_VECTOR_BYTES;
-    const ptrdiff_t sheets = paged && ahead ? n & -(ptrdiff_t)F(SHEET) : 0;
-    const ptrdiff_t fetched = sheets ? F(SHEET) : F(AHEAD);
+    const ptrdiff_t sheets = paged && ahead == RF_SHEET_BYTES ? n & -(ptrdiff_t)F(SHEET) : 0;
     const T *p = constant ? same : a.p;
-    if (sheets) ahead = (ptrdiff_t)sizeof(T) * F(SHEET);
+    if (!sheets && ahead == RF_SHEET_BYTES) ahead = RF_AHEAD;
+    const ptrdiff_t ahead_too = sheets || ahead == RF_AHEAD_LITTLE ? ahead : RF_AHEAD;
     for (ptrdiff_t begin = 0, run; begin < n; begin += run) {
         const ptrdiff_t first = begin < sheets ? F(side_by_side)(begin, F(LINES)) : begin;
         run = begin < sheets ? F(LINES) : n - begin;
@@ -211,7 +218,7 @@ static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, p
                 RF_UNROLLED
                 for (ptrdiff_t j = 0; j < size; j += F(VECTOR)) {
                     __builtin_prefetch((const char *)(a.x + i + j) + ahead, 0, 2);
-                    if (row.n_data > 1) __builtin_prefetch(a.g + i + j + fetched, 0, 2);
+                    if (row.n_data > 1) __builtin_prefetch((const char *)(a.g + i + j) + ahead_too, 0, 2);
                 }
             }
             IN_GROUP
@@ -233,6 +240,7 @@ static RF_INLINE void F(map)(const TYPE(row) row, char *const *args, ptrdiff_t n
                              ptrdiff_t ahead)
 {
     TYPE(arrays) a = F(arrays_of)(row, args);
+    if (RF_SMALL && ahead == RF_SHEET_BYTES) ahead = RF_AHEAD;
     n &= -(ptrdiff_t)(row.cost == RF_CHEAP ? F(VECTOR) : F(GROUPED)); /* so it is; the compiler knows, too */
     if (row.cost == RF_CHEAP && (row.n_params == 0 || constant)) {
         F(map_cheap)(row, a, n, 1, ahead);

@@ -40,13 +40,19 @@ static RF_INLINE void F(see)(int with_bias, int level, TYPE(seen) *s, T z, T bia
     if (level >= RF_SEE_MIN) s->min = x < s->min ? x : s->min;
 }
 
-/* Prefetches what lies at columns i and those after it, a quarter of it unless `all`. */
-static RF_INLINE void F(fetch_ahead)(int n_rows, ptrdiff_t stride, ptrdiff_t i, const void *next, int all)
+/* Prefetches what lies at columns i and those after it: of all rows, or a quarter. */
+static __attribute__((noinline)) void F(fetch_ahead)(ptrdiff_t n_rows, ptrdiff_t stride, ptrdiff_t i,
+                                                     const void *next, rf_ahead ahead)
 {
-    const T *here = (const T *)next + i;
-    if (n_rows == 1 && !all && i / F(LINES) % 4) return;
-    rf_prefetch(here);
-    for (int row = 1; row < n_rows && all; row++) rf_prefetch(here + row * stride);
+    const char *here = (const char *)((const T *)next + i) + ahead.bytes;
+    if (n_rows == 1 && !ahead.all && i / F(LINES) % 4) return;
+    for (ptrdiff_t row = 0; row < (ahead.all ? n_rows : 1); row++, here += stride * (ptrdiff_t)sizeof(T)) {
+        if (ahead.near)
+            rf_prefetch_near(here);
+        else
+            rf_prefetch(here);
+    }
+    __asm__ volatile(""); /* else gcc thinks that nothing happens here */
 }
 
 /* Columns [from, to) of one row, or of four; those of z lie `stride` apart, those of v `width`. */
@@ -87,7 +93,7 @@ static RF_INLINE U F(observe_rows)(int with_bias, int level, int n_rows, const r
         to = width;
         if (ahead.bytes && i + F(LINES) <= width) {
             to = i + F(LINES);
-            F(fetch_ahead)(n_rows, stride, i, (const char *)z + ahead.bytes, ahead.all);
+            F(fetch_ahead)(n_rows, stride, i, z, ahead);
         }
         overflow |= F(observe_columns)(with_bias, level, n_rows, at, i, to, width, z, stride, v);
     }
@@ -137,6 +143,7 @@ OBSERVE(add_bias_see_max, 1, RF_SEE_MAX)
 OBSERVE(add_bias_see_min, 1, RF_SEE_MIN)
 #undef OBSERVE
 
+#if !RF_SMALL
 /* A piece of relu(z + bias) past the cache, counted in the same loop, from column i of a row on. */
 static RF_INLINE void F(rectify_piece)(int with_bias, int level, const rf_positions *at, ptrdiff_t i,
                                        const T *z, T *y, ptrdiff_t ahead, U *overflow)
@@ -164,15 +171,16 @@ static RF_INLINE void F(rectify_piece)(int with_bias, int level, const rf_positi
  * never waits. As in loops.h pages are walked side by side, or rows where they are longer. */
 static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at, ptrdiff_t first,
                                 ptrdiff_t rows, ptrdiff_t width, const void *from, ptrdiff_t stride, void *to,
-                                ptrdiff_t to_stride)
+                                ptrdiff_t to_stride, ptrdiff_t ahead)
 {
     const rf_positions here = F(positions_from)(at, first);
     const T *z = from;
     T *y = to;
     U overflow[F(PIECE)] __attribute__((aligned(64))) = {0}, any = 0;
-    const ptrdiff_t page = width < F(PAGE) ? F(PAGE) / width : 1, sheet = F(PAGES) * page,
-                    ahead = rows >= sheet ? sheet * stride * (ptrdiff_t)sizeof(T) : 0;
-    for (; rows >= sheet; rows -= sheet, z += sheet * stride, y += sheet * to_stride)
+    const ptrdiff_t page = width < F(PAGE) ? F(PAGE) / width : 1, sheet = RF_PAGES * page;
+    const int side_by_side = ahead == RF_SHEET_BYTES && rows >= sheet;
+    if (side_by_side) ahead = sheet * stride * (ptrdiff_t)sizeof(T);
+    for (; side_by_side && rows >= sheet; rows -= sheet, z += sheet * stride, y += sheet * to_stride)
         for (ptrdiff_t row = 0; row < page; row++)
             for (ptrdiff_t i = 0; i < width; i += F(PIECE))
                 for (ptrdiff_t k = row; k < sheet; k += page)
@@ -188,15 +196,16 @@ static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at
 
 #define RECTIFY(name, with_bias, level)                                                                      \
     static int F(name)(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,             \
-                       const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride)                         \
+                       const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride, ptrdiff_t ahead)        \
     {                                                                                                        \
-        return F(rectify)(with_bias, level, at, first, rows, width, z, stride, y, y_stride);                 \
+        return F(rectify)(with_bias, level, at, first, rows, width, z, stride, y, y_stride, ahead);          \
     }
 RECTIFY(relu_see_active, 0, RF_SEE_ACTIVE)
 RECTIFY(relu_see_max, 0, RF_SEE_MAX)
 RECTIFY(add_bias_relu_see_active, 1, RF_SEE_ACTIVE)
 RECTIFY(add_bias_relu_see_max, 1, RF_SEE_MAX)
 #undef RECTIFY
+#endif
 
 static void F(count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *from)
 {
@@ -242,8 +251,8 @@ static void F(add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *
     for (; rows >= 4; rows -= 4, g += 4 * width) {
         ptrdiff_t i = 0;
         for (; ahead && i + F(LINES) <= width; i += F(LINES)) {
-            F(fetch_ahead)(4, width, i, ahead, 0);
-            if (ahead_too) F(fetch_ahead)(4, width, i, ahead_too, 0);
+            F(fetch_ahead)(4, width, i, ahead, (rf_ahead){0});
+            if (ahead_too) F(fetch_ahead)(4, width, i, ahead_too, (rf_ahead){0});
             F(add_columns)(sum, i, i + F(LINES), width, g);
         }
         F(add_columns)(sum, i, width, width, g);
@@ -421,7 +430,7 @@ static void F(fold_counts)(int64_t *to, void *counts, const rf_fold *f)
 
 /* The largest of sign * v; sign -1 makes it the smallest v. Which of the zeros came first depends on the
  * walk: it is made +0. */
-static RF_INLINE void F(fold_extremes)(double *to, T *from, const rf_fold *f, T sign)
+static __attribute__((noinline)) void F(fold_extremes)(double *to, T *from, const rf_fold *f, T sign)
 {
     const ptrdiff_t row = f->units * f->inner;
     for (ptrdiff_t c = 1; c < f->copies; c++)
@@ -453,8 +462,10 @@ static void F(fold_min)(double *to, void *from, const rf_fold *f) { F(fold_extre
 static const rf_unit_loops F(unit_loops) = {
     .see = {{NULL, F(see_active), F(see_max), F(see_min)},
             {F(add_bias), F(add_bias_see_active), F(add_bias_see_max), F(add_bias_see_min)}},
+#if !RF_SMALL
     .relu = {{NULL, F(relu_see_active), F(relu_see_max)},
              {NULL, F(add_bias_relu_see_active), F(add_bias_relu_see_max)}},
+#endif
     .count_nonfinite = F(count_nonfinite),
     .add_sizes = F(add_sizes),
     .add_up = F(add_up),

@@ -140,6 +140,71 @@ static void strided(const samples *s, const char *isa, rf_direction direction, p
           way(direction), n, which, kept ? "wrong result" : "wrote between or around its outputs");
 }
 
+/* ---- past the cache, in every order that a processor may be given (dispatch.c) */
+
+enum { LARGE = 2 * RF_SHEET_BYTES / sizeof(float) + 1001 };
+static const struct {
+    ptrdiff_t ahead;
+    const char *name;
+} orders[] = {
+    {RF_AHEAD, "far ahead"}, {RF_AHEAD_LITTLE, "a little ahead"}, {RF_SHEET_BYTES, "pages side by side"}};
+
+typedef struct {
+    buffer x, g, apart[2], want[2];
+} large_arrays;
+
+static void past_the_cache(const samples *s, const char *isa, rf_direction direction, large_arrays *m)
+{
+    const rf_kernels *kernels = rf_active_kernels();
+    rf_loop *loop = kernels->loops[s->row][s->dtype][direction];
+    if (!loop) return;
+    const rf_arity arity = rf_arity_of(s->row, direction);
+    char *args[MAX_ARGS];
+    ptrdiff_t steps[MAX_ARGS];
+    for (int a = 0; a < arity.n_in + arity.n_out; a++) steps[a] = s->size;
+    args[0] = m->g.data;
+    args[arity.n_data - 1] = m->x.data;
+    for (int p = arity.n_data; p < arity.n_in; p++) {
+        args[p] = (char *)(s->params + p - arity.n_data);
+        steps[p] = 0;
+    }
+    for (int k = 0; k < arity.n_out; k++) args[arity.n_in + k] = m->want[k].data;
+    kernels->call[s->dtype](loop, arity, args, LARGE, steps, 0);
+    for (size_t order = 0; order < LENGTH_OF(orders); order++) {
+        int right = 1;
+        for (int k = 0; k < arity.n_out; k++) {
+            args[arity.n_in + k] = m->apart[k].data;
+            memset(m->apart[k].data, 0xA5, m->apart[k].bytes);
+        }
+        kernels->call[s->dtype](loop, arity, args, LARGE, steps, orders[order].ahead);
+        for (int k = 0; k < arity.n_out; k++)
+            right &= first_difference(s->dtype, m->apart[k].data, m->want[k].data, LARGE) == LARGE &&
+                     canaries_alive(&m->apart[k]);
+        check(right, "%s %s %s direction %d, %s: differs from the same in the cache, or wrote elsewhere", isa,
+              rf_info(s->row)->name, dtype_name(s->dtype), (int)direction, orders[order].name);
+    }
+}
+
+static void every_order_gives_the_same(void)
+{
+    static samples s;
+    FOR_EACH_DTYPE(dtype) {
+        large_arrays m = {make_buffer(dtype, LARGE, 0),
+                          make_buffer(dtype, LARGE, 0),
+                          {make_buffer(dtype, LARGE, 0), make_buffer(dtype, LARGE, 0)},
+                          {make_buffer(dtype, LARGE, 0), make_buffer(dtype, LARGE, 0)}};
+        sample_inputs(dtype, m.x.data, LARGE);
+        sample_gradients(dtype, m.g.data, LARGE);
+        FOR_EACH_ROW(row)
+            FOR_EACH_ISA(isa) {
+                fill(&s, row, dtype, reference_of(rf_info(row)->name)->params[0]);
+                for (rf_direction d = RF_FORWARD; d < RF_N_DIRECTIONS; d++) past_the_cache(&s, isa, d, &m);
+            }
+        buffer *all[] = {&m.x, &m.g, m.apart, m.apart + 1, m.want, m.want + 1};
+        for (size_t k = 0; k < LENGTH_OF(all); k++) free_buffer(all[k]);
+    }
+}
+
 /* g * x where x <= 0, else 0: one multiplication. */
 static void the_gradient_of_the_parameter_is_exact(const samples *s, const char *isa)
 {
@@ -179,6 +244,7 @@ static void a_result_feeds_the_next_step(const samples *s, const char *isa, ptrd
 
 void test_elementwise(void)
 {
+    every_order_gives_the_same();
     static samples s;
     FOR_EACH_ROW(row)
         FOR_EACH_DTYPE(dtype)

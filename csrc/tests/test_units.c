@@ -710,6 +710,44 @@ static void halves_are_the_float_pass(const char *isa, rf_activation row, rf_dty
     free_case(&c);
 }
 
+/* relu's own loop walks in the order that suits the processor: every one gives the same. */
+static void rectifying_in_every_order_gives_the_same(const char *isa, rf_dtype dtype)
+{
+    enum { WIDEST = 2048, MOST = 1 << 16 };
+    static const ptrdiff_t widths[] = {32, 96, WIDEST};
+    static const ptrdiff_t orders[] = {RF_AHEAD, RF_SHEET_BYTES};
+    static double active[2][WIDEST], max[2][WIDEST], gate[WIDEST], bias[WIDEST];
+    const rf_unit_loops *loops = rf_active_kernels()->units[dtype];
+    buffer z = make_buffer(dtype, MOST, 0), y[2] = {make_buffer(dtype, MOST, 0), make_buffer(dtype, MOST, 0)};
+    sample_inputs(dtype, z.data, MOST);
+    sample_gradients(dtype, bias, WIDEST);
+    for (size_t w = 0; w < LENGTH_OF(widths); w++)
+        for (int with_bias = 0; with_bias < 2; with_bias++)
+            for (int level = RF_SEE_ACTIVE; level < RF_SEE_MIN; level++) {
+                const ptrdiff_t rows = MOST / widths[w] - 3; /* some sheets, and rows that are left */
+                int odd[2];
+                if (!loops->relu[with_bias][level]) continue; /* not worth its code */
+                for (int k = 0; k < 2; k++) {
+                    memset(active[k], 0, sizeof active[k]);
+                    memset(y[k].data, 0xA5, y[k].bytes);
+                    loops->fill(max[k], -HUGE_VAL, WIDEST);
+                    const rf_positions at = {.bias = bias, .gate = gate, .active = active[k], .max = max[k]};
+                    odd[k] = loops->relu[with_bias][level](&at, 0, rows, widths[w], z.data, widths[w],
+                                                           y[k].data, widths[w], orders[k]);
+                }
+                check(odd[0] == odd[1] && !memcmp(y[0].data, y[1].data, y[0].bytes) &&
+                          !memcmp(active[0], active[1], sizeof active[0]) &&
+                          !memcmp(max[0], max[1], sizeof max[0]) && canaries_alive(&y[0]) &&
+                          canaries_alive(&y[1]),
+                      "%s relu %s, rows of %td, level %d, bias %d: pages side by side differ from rows in "
+                      "order",
+                      isa, dtype_name(dtype), widths[w], level, with_bias);
+            }
+    free_buffer(&z);
+    free_buffer(&y[0]);
+    free_buffer(&y[1]);
+}
+
 /* Nothing is at most NaN: every element passes, as it does elementwise; what is counted are those above 0. */
 static void a_gate_that_is_nan_lets_everything_pass(void)
 {
@@ -762,6 +800,8 @@ void test_units(void)
 
 void test_large_units(void)
 {
+    FOR_EACH_DTYPE(dtype)
+        FOR_EACH_ISA(isa) rectifying_in_every_order_gives_the_same(isa, dtype);
     /* jobs do not depend on the row: cheap ones, one with a weight and one with a mask */
     const rf_activation rows[] = {rf_activation_by_name("prelu"), rf_activation_by_name("leaky_relu")};
     for (size_t s = 0; s < LENGTH_OF(large_shapes); s++)
