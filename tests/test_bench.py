@@ -29,6 +29,7 @@ from relu_fast.bench import (
 from relu_fast.bench.bars import Bar, Bench, Outcome, geometric_means, measure
 from relu_fast.bench.numpy_twin import NumpyTwin
 from relu_fast.bench.peers import PEERS, find_peers
+from relu_fast.bench.sections import bar_sections
 from relu_fast.bench.timing import Call, Samples, interleaved
 from relu_fast.bench.training import BATCH_SIZE, OurStep, batches
 from relu_fast.cli import main
@@ -152,6 +153,15 @@ def test_a_bar_without_samples_is_not_measured():
 def test_a_bar_counts_the_slower_of_memory_and_arithmetic(small, ratio, is_bound):
     outcome = an_outcome(2.0, 1.0, a_bar(times=4), small=small)
     assert (outcome.ratio.value, outcome.is_bound_by_arithmetic) == (ratio, is_bound)
+
+
+def test_what_more_threads_gain_stands_beside_what_memory_allows():
+    bar = a_bar(threads=2, at_most=0.7)
+    outcome = an_outcome(1.8, 2.0, bar, **{"memory": 0.95, "memory of one": 1.0})
+    assert outcome.memory.value == 0.95
+    (section,) = bar_sections([outcome], [])
+    assert dict(zip(section.header, section.rows[0], strict=True))["memory"] == "0.950"
+    assert an_outcome(1.0, 2.0).memory is None
 
 
 def test_two_threads_are_not_measured_where_there_is_one():

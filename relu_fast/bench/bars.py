@@ -73,7 +73,8 @@ class Bar:
         How much memory it takes, in elements of an array.
     sides : callable
         Makes the calls "ours" and "theirs" of a `Bench`. With "small", which does our work on `elements` / `times`
-        elements, theirs is the slower of that, `times` times, and "theirs". "copy" is measured for readers.
+        elements, theirs is the slower of that, `times` times, and "theirs". "copy" is measured for readers,
+        and so are "memory" and "memory of one", the limit with all threads and with one.
         An ImportError says what is missing.
     peer : str
         Library that has to be there.
@@ -132,6 +133,13 @@ class Outcome:
         return None if self.theirs is None else self.samples["ours"].over(self.theirs, self.clock)
 
     @property
+    def memory(self) -> Ratio | None:
+        """What more threads gain where bytes are only moved; None if not measured."""
+        if "memory" not in self.samples:
+            return None
+        return self.samples["memory"].over(self.samples["memory of one"], self.clock)
+
+    @property
     def verdict(self) -> str:
         """One of "holds", "falls short", "not measured", "" (no bar of its own)."""
         return verdict_on(None if self.ratio is None else self.ratio.value, self.bar.at_most)
@@ -157,7 +165,7 @@ def seconds_of(bar: Bar, rounds: int, sample_seconds: float, largest: int) -> fl
     if bar.elements > largest:
         return 0.0
     call = bar.elements * 0.7e-9
-    sides = 3 if bar.times > 1 else 2
+    sides = 4 if bar.threads > 1 else 3 if bar.times > 1 else 2
     return sides * (_rounds_of(bar, rounds) + 2) * max(call, sample_seconds)
 
 

@@ -38,9 +38,10 @@ def bar_sections(outcomes: Sequence[Outcome], means: Sequence[Mean]) -> list[Sec
 
 def _bar_section(title: str, outcomes: Sequence[Outcome], means: Sequence[Mean]) -> Section:
     has_copy = any("copy" in outcome.samples for outcome in outcomes)
+    has_memory = any(outcome.memory is not None for outcome in outcomes)
     header = ["bar", "against", "at most", "measured", "quartiles", "ours", "theirs"]
-    header += ["copy", "verdict"] if has_copy else ["verdict"]
-    rows = [_bar_row(outcome, has_copy) for outcome in outcomes if outcome.ratio is not None]
+    header += ["copy"] * has_copy + ["memory"] * has_memory + ["verdict"]
+    rows = [_bar_row(outcome, has_copy, has_memory) for outcome in outcomes if outcome.ratio is not None]
     for mean in means:
         if mean.section == title and mean.value is not None:
             empty = ["-"] * (len(header) - 5)
@@ -53,7 +54,7 @@ def _bar_section(title: str, outcomes: Sequence[Outcome], means: Sequence[Mean])
     return Section(title, header, rows, notes=[*notes, *_training_speeds(outcomes)])
 
 
-def _bar_row(outcome: Outcome, has_copy: bool) -> list[str]:
+def _bar_row(outcome: Outcome, has_copy: bool, has_memory: bool) -> list[str]:
     bar, ratio = outcome.bar, outcome.ratio
     assert ratio is not None
     against = f"{bar.times} x its time at 1/{bar.times}" if outcome.is_bound_by_arithmetic else bar.against
@@ -62,7 +63,8 @@ def _bar_row(outcome: Outcome, has_copy: bool) -> list[str]:
     times = [time_name(None if side is None else side.median(outcome.clock)) for side in sides]
     at_most = "-" if bar.at_most is None else f"{bar.at_most:.2f}"
     measured = f"{ratio.value:.3f}", f"{ratio.low:.3f}..{ratio.high:.3f}"
-    return [bar.work, against, at_most, *measured, *times, outcome.verdict]
+    memory = ["-" if outcome.memory is None else f"{outcome.memory.value:.3f}"] * has_memory
+    return [bar.work, against, at_most, *measured, *times, *memory, outcome.verdict]
 
 
 def _training_speeds(outcomes: Sequence[Outcome]) -> list[str]:
