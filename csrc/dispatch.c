@@ -83,13 +83,18 @@ static const isa *current(void)
     return atomic_load_explicit(&active, memory_order_acquire);
 }
 
+enum { UNKNOWN = -1 };
+static atomic_int intel = UNKNOWN;
+
+void rf_assume_intel(int yes) { atomic_store_explicit(&intel, yes, memory_order_relaxed); }
+
 int rf_is_intel(void)
 {
 #if defined(__x86_64__)
-    return __builtin_cpu_is("intel") != 0;
-#else
-    return 0;
+    if (atomic_load_explicit(&intel, memory_order_relaxed) == UNKNOWN)
+        rf_assume_intel(__builtin_cpu_is("intel") != 0);
 #endif
+    return atomic_load_explicit(&intel, memory_order_relaxed) > 0;
 }
 
 /* Intel's have a prefetcher for every page: through pages side by side relu of 128 MiB takes 0.85 to 0.9 of

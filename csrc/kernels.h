@@ -57,8 +57,9 @@ enum { RF_AHEAD_LITTLE = 256 };
 enum { RF_PIECE_BYTES = 128, RF_PAGE_BYTES = RF_SHRINK == 1 ? 4096 : 1024, RF_PAGES = 8 };
 enum { RF_SHEET_BYTES = RF_PAGES * RF_PAGE_BYTES };
 
-/* Processors differ in what their memory is fast at. */
+/* Processors differ in what their memory is fast at; tests assume one after the other (-1: what it is). */
 int rf_is_intel(void);
+void rf_assume_intel(int yes);
 
 /* RF_SHEET_BYTES or RF_AHEAD_LITTLE: what is faster here where large arrays are all that happens. */
 ptrdiff_t rf_stream_ahead(void);
@@ -93,10 +94,10 @@ typedef struct {
 
 /* What to prefetch meanwhile: `bytes` past the input (0: nothing), all of it, or a quarter where the block is
  * streamed out later and the rest is prefetched then: memory should never be idle. `near`: into the first
- * level. */
+ * level. `by_row`: rows are read one after the other, not four at a time. */
 typedef struct {
     ptrdiff_t bytes;
-    int all, near;
+    int all, near, by_row;
 } rf_ahead;
 
 /* How much a pass counts: each level includes those before. */
@@ -106,7 +107,7 @@ typedef struct {
     /* with a bias or not, at a level: v = z + bias, and counts; whether an element is not finite (from
      * SEE_MAX). Rows of z are `stride` elements apart, those of v `width`. */
     int (*see[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
-                                 const void *z, ptrdiff_t stride, void *v, rf_ahead ahead);
+                                 const void *z, ptrdiff_t stride, void *v, const rf_ahead *ahead);
     /* The same and relu past the cache in one loop, at two levels; rows of y are `y_stride` elements apart.
      * Asks for whole RF_PIECE_BYTES of each row. */
     int (*relu[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
@@ -122,7 +123,7 @@ typedef struct {
     void (*pack[3])(uint64_t *words, const void *v, ptrdiff_t n, const void *gate, const void *ceiling,
                     ptrdiff_t step);
     void (*select[3])(void *to, const uint8_t *mask, int bit, const void *g, ptrdiff_t n, const void *slope,
-                      ptrdiff_t step, int stream);
+                      ptrdiff_t step, ptrdiff_t ahead);
     void (*fill)(void *to, double value, ptrdiff_t n);
     void (*spread)(void *to, const void *per_unit, const rf_fold *fold);
     void (*fold_counts)(int64_t *to, void *counts, const rf_fold *fold);

@@ -15,7 +15,6 @@ enum {
     F(LINES) = 256 / sizeof(T),     /* elements that are fetched or streamed at once where that is many */
     F(PIECE) = RF_PIECE_BYTES / sizeof(T),
     F(LINE) = 64 / sizeof(T),
-    F(AHEAD) = RF_AHEAD / sizeof(T),
     F(PAGE) = RF_PAGE_BYTES / sizeof(T),
     F(SHEET) = RF_SHEET_BYTES / sizeof(T),
 };

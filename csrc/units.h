@@ -42,12 +42,12 @@ static RF_INLINE void F(see)(int with_bias, int level, TYPE(seen) *s, T z, T bia
 
 /* Prefetches what lies at columns i and those after it: of all rows, or a quarter. */
 static __attribute__((noinline)) void F(fetch_ahead)(ptrdiff_t n_rows, ptrdiff_t stride, ptrdiff_t i,
-                                                     const void *next, rf_ahead ahead)
+                                                     const void *next, const rf_ahead *ahead)
 {
-    const char *here = (const char *)((const T *)next + i) + ahead.bytes;
-    if (n_rows == 1 && !ahead.all && i / F(LINES) % 4) return;
-    for (ptrdiff_t row = 0; row < (ahead.all ? n_rows : 1); row++, here += stride * (ptrdiff_t)sizeof(T)) {
-        if (ahead.near)
+    const char *here = (const char *)((const T *)next + i) + ahead->bytes;
+    if (n_rows == 1 && !ahead->all && i / F(LINES) % 4) return;
+    for (ptrdiff_t row = 0; row < (ahead->all ? n_rows : 1); row++, here += stride * (ptrdiff_t)sizeof(T)) {
+        if (ahead->near)
             rf_prefetch_near(here);
         else
             rf_prefetch(here);
@@ -86,12 +86,12 @@ static RF_INLINE U F(observe_columns)(int with_bias, int level, int n_rows, cons
 }
 
 static RF_INLINE U F(observe_rows)(int with_bias, int level, int n_rows, const rf_positions *at,
-                                   ptrdiff_t width, const T *z, ptrdiff_t stride, T *v, rf_ahead ahead)
+                                   ptrdiff_t width, const T *z, ptrdiff_t stride, T *v, const rf_ahead *ahead)
 {
     U overflow = 0;
     for (ptrdiff_t i = 0, to; i < width; i = to) {
         to = width;
-        if (ahead.bytes && i + F(LINES) <= width) {
+        if (ahead->bytes && i + F(LINES) <= width) {
             to = i + F(LINES);
             F(fetch_ahead)(n_rows, stride, i, z, ahead);
         }
@@ -115,13 +115,13 @@ static rf_positions F(positions_from)(const rf_positions *at, ptrdiff_t first)
 
 static RF_INLINE int F(observe)(int with_bias, int level, const rf_positions *at, ptrdiff_t first,
                                 ptrdiff_t rows, ptrdiff_t width, const void *from, ptrdiff_t stride, void *to,
-                                rf_ahead ahead)
+                                const rf_ahead *ahead)
 {
     const rf_positions here = F(positions_from)(at, first);
     const T *z = from;
     T *v = to;
     U overflow = 0;
-    for (; rows >= 4; rows -= 4, z += 4 * stride, v += 4 * width)
+    for (; rows >= 4 && !ahead->by_row; rows -= 4, z += 4 * stride, v += 4 * width)
         overflow |= F(observe_rows)(with_bias, level, 4, &here, width, z, stride, v, ahead);
     for (; rows > 0; rows--, z += stride, v += width)
         overflow |= F(observe_rows)(with_bias, level, 1, &here, width, z, stride, v, ahead);
@@ -130,7 +130,7 @@ static RF_INLINE int F(observe)(int with_bias, int level, const rf_positions *at
 
 #define OBSERVE(name, with_bias, level)                                                                      \
     static int F(name)(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,             \
-                       const void *z, ptrdiff_t stride, void *v, rf_ahead ahead)                             \
+                       const void *z, ptrdiff_t stride, void *v, const rf_ahead *ahead)                      \
     {                                                                                                        \
         return F(observe)(with_bias, level, at, first, rows, width, z, stride, v, ahead);                    \
     }
@@ -248,11 +248,12 @@ static void F(add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *
                       const void *next_too)
 {
     const T *g = from, *ahead = next, *ahead_too = next_too;
+    const rf_ahead a_quarter = {0};
     for (; rows >= 4; rows -= 4, g += 4 * width) {
         ptrdiff_t i = 0;
         for (; ahead && i + F(LINES) <= width; i += F(LINES)) {
-            F(fetch_ahead)(4, width, i, ahead, (rf_ahead){0});
-            if (ahead_too) F(fetch_ahead)(4, width, i, ahead_too, (rf_ahead){0});
+            F(fetch_ahead)(4, width, i, ahead, &a_quarter);
+            if (ahead_too) F(fetch_ahead)(4, width, i, ahead_too, &a_quarter);
             F(add_columns)(sum, i, i + F(LINES), width, g);
         }
         F(add_columns)(sum, i, width, width, g);
@@ -357,16 +358,16 @@ static RF_INLINE void F(select_64)(int sloped, T *to, uint64_t word, const T *g,
     F(rf_choose_64)(to, word, g, other);
 }
 
-/* to = bit ? g : 0, or slope * g: one slope an element, or (step 0) 64 of one. Streams whole lines if told
- * to: `to` is aligned to 64 bytes then. */
+/* to = bit ? g : 0, or slope * g: one slope an element, or (step 0) 64 of one. With `ahead` whole
+ * lines go past the cache: `to` is aligned to 64 bytes then, and g is fetched so many bytes ahead. */
 static RF_INLINE void F(select)(int sloped, T *to, const uint8_t *mask, int bit, const T *g, ptrdiff_t n,
-                                const T *slope, ptrdiff_t step, int stream)
+                                const T *slope, ptrdiff_t step, ptrdiff_t ahead)
 {
     T line[64] __attribute__((aligned(64)));
     ptrdiff_t i = 0;
-    if (stream) {
+    if (ahead) {
         for (; i + 64 <= n; i += 64, mask += 8) {
-            for (int k = 0; k < 64; k += F(LINES)) rf_prefetch(g + i + k + F(AHEAD));
+            for (int k = 0; k < 64; k += F(LINES)) rf_prefetch((const char *)(g + i + k) + ahead);
             F(select_64)(sloped, line, F(word_at)(mask, bit), g + i, slope + i * step);
             for (int k = 0; k < 64; k += F(LINES)) rf_stream(to + i + k, line + k);
         }
@@ -379,15 +380,15 @@ static RF_INLINE void F(select)(int sloped, T *to, const uint8_t *mask, int bit,
 }
 
 static void F(select_gated)(void *to, const uint8_t *mask, int bit, const void *g, ptrdiff_t n,
-                            const void *slope, ptrdiff_t step, int stream)
+                            const void *slope, ptrdiff_t step, ptrdiff_t ahead)
 {
     (void)slope, (void)step;
-    F(select)(0, to, mask, bit, g, n, g, 0, stream);
+    F(select)(0, to, mask, bit, g, n, g, 0, ahead);
 }
 static void F(select_slope)(void *to, const uint8_t *mask, int bit, const void *g, ptrdiff_t n,
-                            const void *slope, ptrdiff_t step, int stream)
+                            const void *slope, ptrdiff_t step, ptrdiff_t ahead)
 {
-    F(select)(1, to, mask, bit, g, n, slope, step, stream);
+    F(select)(1, to, mask, bit, g, n, slope, step, ahead);
 }
 
 /* ---- positions and units: position (copy * units + unit) * inner + i is one of `unit` */

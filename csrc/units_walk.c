@@ -247,17 +247,22 @@ static strips see(const worker *w, const region *r, const block *b)
     if (!p->bias && p->level == RF_SEE_NOTHING) return z;
     const strips v = p->bias ? in_scratch(w, b, PRE_ACTIVATION) : z;
     const int in_memory = (b->band || r->contiguous) && !p->half;
-    /* into the first level counting alone takes half the time on Zen 5 */
-    const int fetches = p->large && in_memory && (!b->streams || rf_is_intel());
-    const rf_ahead ahead = {fetches ? b->band ? b->width * width : AHEAD_BYTES : 0, !b->streams,
-                            !rf_is_intel()};
+    /* counting alone takes half to a third of the time on Zen 5 where it reads memory in order, and fetches
+     * into the first level; what else is to be fetched, the processor knows best */
+    const int is_intel = rf_is_intel(), fetches = p->large && in_memory && (!b->streams || is_intel);
+    const rf_ahead ahead = {.bytes = !fetches  ? 0
+                                     : b->band ? b->width * width
+                                               : AHEAD_BYTES,
+                            .all = !b->streams,
+                            .near = !is_intel,
+                            .by_row = fetches && !is_intel && !(b->band && b->rows > 1)};
     piece q = {0};
     while (next_piece(&q, w, b)) {
         const ptrdiff_t stride = b->band ? v.stride : q.width * width;
         char *here = v.at + q.from * width;
-        int odd = p->loops->see[p->bias != NULL][p->level](&w->at, q.position, q.rows, q.width,
-                                                           z.at + q.from * width,
-                                                           b->band ? z.stride / width : q.width, here, ahead);
+        int odd = p->loops->see[p->bias != NULL][p->level](
+            &w->at, q.position, q.rows, q.width, z.at + q.from * width, b->band ? z.stride / width : q.width,
+            here, &ahead);
         if (odd && w->at.nonfinite) count_nonfinite(w, &q, here, stride);
     }
     return v;
@@ -377,12 +382,13 @@ static strips select_by_mask(const worker *w, const region *r, const block *b, s
     const int varying = varies(p), sloped = p->mask_kind == RF_MASK_SLOPE;
     const void *slope = !sloped ? NULL : varying ? along(w, w->at.params[0], b, PARAM_0) : w->at.params[0];
     const int at_once = streams_at_once(p, r, b, needed);
+    const ptrdiff_t ahead = !at_once ? 0 : rf_is_intel() ? RF_AHEAD : RF_AHEAD_LITTLE;
     const strips to =
         at_once ? (strips){strip_of(p, &r->out, b, 0), r->out.step} : results_of(w, r, b, needed);
     for (ptrdiff_t k = 0; k < b->rows; k++) {
         size_t bit = bit_of(p, r, b, k);
         p->loops->select[p->mask_kind](to.at + k * to.stride, p->from_mask + bit / 8, (int)(bit % 8),
-                                       gradient.at + k * gradient.stride, b->width, slope, varying, at_once);
+                                       gradient.at + k * gradient.stride, b->width, slope, varying, ahead);
     }
     return to;
 }
@@ -468,7 +474,8 @@ static void rectify(const worker *w, const char *z, ptrdiff_t from, char *y, ptr
             q.width = at_most(width - q.from, BLOCK_BYTES / size);
             if (p->bias) { /* what was not finite is z + bias */
                 char *sums = scratch(w, PRE_ACTIVATION);
-                p->loops->see[1][RF_SEE_NOTHING](&w->at, q.position, 1, q.width, v, 0, sums, (rf_ahead){0});
+                p->loops->see[1][RF_SEE_NOTHING](&w->at, q.position, 1, q.width, v, 0, sums,
+                                                 &(const rf_ahead){0});
                 v = sums;
             }
             count_nonfinite(w, &q, v, 0);
@@ -559,6 +566,12 @@ static void walk_in_order(const worker *w, const region *r, ptrdiff_t whole)
     carry_accumulators(w, 0, row, head);
 }
 
+/* As in see; where the accumulators of a row stay in the first level. */
+static int counts_by_row(const pass *p, const region *r)
+{
+    return p->large && !p->out.memory && !rf_is_intel() && r->length * (ptrdiff_t)p->width <= 2 * BLOCK_BYTES;
+}
+
 void rf_walk(const worker *w, const region *r)
 {
     const pass *p = w->pass;
@@ -572,7 +585,7 @@ void rf_walk(const worker *w, const region *r)
     else if (p->banded && rectifies(p))
         rectify_bands(w, r, block_of_rows);
     else if (p->banded)
-        walk_bands(w, r, all, BAND, block_of_rows);
+        walk_bands(w, r, all, counts_by_row(p, r) ? 1 : BAND, block_of_rows);
     else
         walk_in_order(w, r, whole_block(w));
 }

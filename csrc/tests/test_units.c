@@ -798,10 +798,9 @@ void test_units(void)
     a_gate_that_is_nan_lets_everything_pass();
 }
 
-void test_large_units(void)
+/* On whatever processor: what is fetched, and in which order, depends on it (dispatch.c). */
+static void large_passes(void)
 {
-    FOR_EACH_DTYPE(dtype)
-        FOR_EACH_ISA(isa) rectifying_in_every_order_gives_the_same(isa, dtype);
     /* jobs do not depend on the row: cheap ones, one with a weight and one with a mask */
     const rf_activation rows[] = {rf_activation_by_name("prelu"), rf_activation_by_name("leaky_relu")};
     for (size_t s = 0; s < LENGTH_OF(large_shapes); s++)
@@ -811,4 +810,15 @@ void test_large_units(void)
             fma_instruction_sets_add_up_alike(rows[0], dtype, large_shapes[s]);
             threads_add_up_alike(rows[0], dtype, large_shapes[s]);
         }
+}
+
+void test_large_units(void)
+{
+    FOR_EACH_DTYPE(dtype)
+        FOR_EACH_ISA(isa) rectifying_in_every_order_gives_the_same(isa, dtype);
+    for (int intel = 0; intel < 2; intel++) {
+        rf_assume_intel(intel);
+        large_passes();
+    }
+    rf_assume_intel(-1);
 }
