@@ -207,8 +207,11 @@ static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, p
     const int paged = row.cost == RF_MEDIUM && 32 * row.n_data <= RF_VECTOR_BYTES;
     const ptrdiff_t sheets = paged && ahead == RF_SHEET_BYTES ? n & -(ptrdiff_t)F(SHEET) : 0;
     const T *p = constant ? same : a.p;
+    const int little = ahead == RF_AHEAD_LITTLE;
     if (!sheets && ahead == RF_SHEET_BYTES) ahead = RF_AHEAD;
-    const ptrdiff_t ahead_too = sheets || ahead == RF_AHEAD_LITTLE ? ahead : RF_AHEAD;
+    /* between arithmetic a page ahead is better: gelu of 128 MiB takes 0.9 of the time on Zen 5 */
+    if (little && row.cost == RF_COSTLY) ahead = RF_PAGE_BYTES;
+    const ptrdiff_t ahead_too = sheets || little ? ahead : RF_AHEAD;
     for (ptrdiff_t begin = 0, run; begin < n; begin += run) {
         const ptrdiff_t first = begin < sheets ? F(side_by_side)(begin, F(LINES)) : begin;
         run = begin < sheets ? F(LINES) : n - begin;
