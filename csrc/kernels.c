@@ -171,7 +171,7 @@ static void copy_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ah
 static void stream_copy(float *to, const float *from, ptrdiff_t n)
 {
     char *args[] = {(char *)from, (char *)to};
-    call_in_order_f32(copy_loop, (rf_arity){1, 1, 1, 0}, args, n, 1, rf_stream_ahead());
+    call_in_order_f32(copy_loop, (rf_arity){1, 1, 1, 0}, args, n, 1, rf_faster_order());
     rf_fence();
 }
 
@@ -183,7 +183,7 @@ static void add_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahe
 static void stream_add(float *to, const float *a, const float *b, ptrdiff_t n)
 {
     char *args[] = {(char *)a, (char *)b, (char *)to};
-    call_in_order_f32(add_loop, (rf_arity){2, 2, 1, 0}, args, n, 1, rf_stream_ahead());
+    call_in_order_f32(add_loop, (rf_arity){2, 2, 1, 0}, args, n, 1, rf_faster_order());
     rf_fence();
 }
 

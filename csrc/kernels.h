@@ -25,8 +25,7 @@ typedef enum { RF_CHEAP, RF_MEDIUM, RF_COSTLY } rf_cost;
  *
  * `ahead` is 0, or asks that the outputs go past the cache; then outputs are aligned to a cache line and
  * apart from the inputs, and parameters constant. It says how many bytes past the last data input that is
- * which is needed next, if that is not what follows in memory: of many elements it does. RF_SHEET_BYTES asks
- * for pages side by side. */
+ * which is needed next; or it is an order (below), where that is what follows in memory. */
 typedef void rf_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead);
 
 /* From x; from (grad_output, x); from (grad_output, y). */
@@ -53,16 +52,18 @@ enum { RF_AHEAD = 3072 };
 /* Where the processor's own prefetchers see to what is further away. */
 enum { RF_AHEAD_LITTLE = 256 };
 
-/* What is computed in registers and then streamed; pages side by side (loops.h). */
+/* What is computed in registers and then streamed; pages side by side. */
 enum { RF_PIECE_BYTES = 128, RF_PAGE_BYTES = RF_SHRINK == 1 ? 4096 : 1024, RF_PAGES = 8 };
 enum { RF_SHEET_BYTES = RF_PAGES * RF_PAGE_BYTES };
+
+/* Orders of large arrays, as distances that are not between numbers: pages side by side, where the next sheet
+ * is what is needed next; or one element after the other. Which of them is the faster one here. */
+enum { RF_SIDE_BY_SIDE = RF_SHEET_BYTES + 1, RF_IN_ORDER = RF_AHEAD_LITTLE + 1 };
+ptrdiff_t rf_faster_order(void);
 
 /* Processors differ in what their memory is fast at; tests assume one after the other (-1: what it is). */
 int rf_is_intel(void);
 void rf_assume_intel(int yes);
-
-/* RF_SHEET_BYTES or RF_AHEAD_LITTLE: what is faster here where large arrays are all that happens. */
-ptrdiff_t rf_stream_ahead(void);
 
 /* 1, but who compiles a kernel is not to know it (scalar_math.h). */
 extern const float rf_one_f32 __attribute__((visibility("hidden")));

@@ -37,7 +37,7 @@ static void run_loop(const work *w, int stream, char *const *args, ptrdiff_t n)
     if (w->half)
         w->kernels->call_halves(w->half, w->loop, w->arity, args, n, w->steps, stream);
     else
-        w->kernels->call[w->computed](w->loop, w->arity, args, n, w->steps, stream ? rf_stream_ahead() : 0);
+        w->kernels->call[w->computed](w->loop, w->arity, args, n, w->steps, stream ? rf_faster_order() : 0);
 }
 
 static void run_range(const work *w, ptrdiff_t first, ptrdiff_t last)

@@ -143,7 +143,7 @@ OBSERVE(add_bias_see_max, 1, RF_SEE_MAX)
 OBSERVE(add_bias_see_min, 1, RF_SEE_MIN)
 #undef OBSERVE
 
-#if !RF_SMALL
+#if !RF_SMALL /* else not worth the code */
 /* A piece of relu(z + bias) past the cache, counted in the same loop, from column i of a row on. */
 static RF_INLINE void F(rectify_piece)(int with_bias, int level, const rf_positions *at, ptrdiff_t i,
                                        const T *z, T *y, ptrdiff_t ahead, U *overflow)
@@ -178,8 +178,8 @@ static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at
     T *y = to;
     U overflow[F(PIECE)] __attribute__((aligned(64))) = {0}, any = 0;
     const ptrdiff_t page = width < F(PAGE) ? F(PAGE) / width : 1, sheet = RF_PAGES * page;
-    const int side_by_side = ahead == RF_SHEET_BYTES && rows >= sheet;
-    if (side_by_side) ahead = sheet * stride * (ptrdiff_t)sizeof(T);
+    const int side_by_side = ahead == RF_SIDE_BY_SIDE && rows >= sheet;
+    if (ahead == RF_SIDE_BY_SIDE) ahead = side_by_side ? sheet * stride * (ptrdiff_t)sizeof(T) : 0;
     for (; side_by_side && rows >= sheet; rows -= sheet, z += sheet * stride, y += sheet * to_stride)
         for (ptrdiff_t row = 0; row < page; row++)
             for (ptrdiff_t i = 0; i < width; i += F(PIECE))

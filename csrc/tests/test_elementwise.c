@@ -143,17 +143,21 @@ static void strided(const samples *s, const char *isa, rf_direction direction, p
 /* ---- past the cache, in every order that a processor may be given (dispatch.c) */
 
 enum { LARGE = 2 * RF_SHEET_BYTES / sizeof(float) + 1001 };
+static const ptrdiff_t large_lengths[] = {777, LARGE}; /* less than a sheet, and more than some */
 static const struct {
     ptrdiff_t ahead;
     const char *name;
-} orders[] = {
-    {RF_AHEAD, "far ahead"}, {RF_AHEAD_LITTLE, "a little ahead"}, {RF_SHEET_BYTES, "pages side by side"}};
+} orders[] = {{RF_IN_ORDER, "in order"},
+              {RF_SIDE_BY_SIDE, "pages side by side"},
+              {RF_AHEAD, "far ahead"},
+              {-40004, "somewhere else"}};
 
 typedef struct {
     buffer x, g, apart[2], want[2];
 } large_arrays;
 
-static void past_the_cache(const samples *s, const char *isa, rf_direction direction, large_arrays *m)
+static void past_the_cache(const samples *s, const char *isa, rf_direction direction, ptrdiff_t n,
+                           large_arrays *m)
 {
     const rf_kernels *kernels = rf_active_kernels();
     rf_loop *loop = kernels->loops[s->row][s->dtype][direction];
@@ -169,19 +173,22 @@ static void past_the_cache(const samples *s, const char *isa, rf_direction direc
         steps[p] = 0;
     }
     for (int k = 0; k < arity.n_out; k++) args[arity.n_in + k] = m->want[k].data;
-    kernels->call[s->dtype](loop, arity, args, LARGE, steps, 0);
+    kernels->call[s->dtype](loop, arity, args, n, steps, 0);
     for (size_t order = 0; order < LENGTH_OF(orders); order++) {
         int right = 1;
         for (int k = 0; k < arity.n_out; k++) {
             args[arity.n_in + k] = m->apart[k].data;
             memset(m->apart[k].data, 0xA5, m->apart[k].bytes);
         }
-        kernels->call[s->dtype](loop, arity, args, LARGE, steps, orders[order].ahead);
+        kernels->call[s->dtype](loop, arity, args, n, steps, orders[order].ahead);
         for (int k = 0; k < arity.n_out; k++)
-            right &= first_difference(s->dtype, m->apart[k].data, m->want[k].data, LARGE) == LARGE &&
-                     canaries_alive(&m->apart[k]);
-        check(right, "%s %s %s direction %d, %s: differs from the same in the cache, or wrote elsewhere", isa,
-              rf_info(s->row)->name, dtype_name(s->dtype), (int)direction, orders[order].name);
+            right &= first_difference(s->dtype, m->apart[k].data, m->want[k].data, (size_t)n) == (size_t)n &&
+                     canaries_alive(&m->apart[k]) &&
+                     (n == LARGE || (unsigned char)m->apart[k].data[n * s->size] == 0xA5);
+        check(
+            right,
+            "%s %s %s direction %d, %td elements, %s: differs from the same in the cache, or wrote elsewhere",
+            isa, rf_info(s->row)->name, dtype_name(s->dtype), (int)direction, n, orders[order].name);
     }
 }
 
@@ -198,11 +205,40 @@ static void every_order_gives_the_same(void)
         FOR_EACH_ROW(row)
             FOR_EACH_ISA(isa) {
                 fill(&s, row, dtype, reference_of(rf_info(row)->name)->params[0]);
-                for (rf_direction d = RF_FORWARD; d < RF_N_DIRECTIONS; d++) past_the_cache(&s, isa, d, &m);
+                for (rf_direction d = RF_FORWARD; d < RF_N_DIRECTIONS; d++)
+                    for (size_t n = 0; n < LENGTH_OF(large_lengths); n++)
+                        past_the_cache(&s, isa, d, large_lengths[n], &m);
             }
         buffer *all[] = {&m.x, &m.g, m.apart, m.apart + 1, m.want, m.want + 1};
         for (size_t k = 0; k < LENGTH_OF(all); k++) free_buffer(all[k]);
     }
+}
+
+/* As the public functions walk it, on whatever processor. */
+static void both_processors_give_the_same(void)
+{
+    enum { PAST = (16 << 20) / sizeof(float) + 100001 }; /* from 16 MiB on outputs stream (run.c) */
+    static samples s;
+    buffer x = make_buffer(RF_FLOAT32, PAST, 0), g = make_buffer(RF_FLOAT32, PAST, 0);
+    buffer y[2] = {make_buffer(RF_FLOAT32, PAST, 3), make_buffer(RF_FLOAT32, PAST, 3)};
+    sample_inputs(RF_FLOAT32, x.data, PAST);
+    sample_gradients(RF_FLOAT32, g.data, PAST);
+    FOR_EACH_ROW(row) {
+        fill(&s, row, RF_FLOAT32, reference_of(rf_info(row)->name)->params[0]);
+        for (rf_direction d = RF_FORWARD; d <= RF_BACKWARD; d++) {
+            for (int intel = 0; intel < 2; intel++) {
+                rf_assume_intel(intel);
+                run(&s, d, PAST, g.data, x.data, y[intel].data);
+            }
+            check(first_difference(RF_FLOAT32, y[0].data, y[1].data, PAST) == PAST,
+                  "%s %s of %d elements depends on the processor", rf_info(row)->name, way(d), (int)PAST);
+        }
+    }
+    rf_assume_intel(-1);
+    free_buffer(&x);
+    free_buffer(&g);
+    free_buffer(&y[0]);
+    free_buffer(&y[1]);
 }
 
 /* g * x where x <= 0, else 0: one multiplication. */
@@ -245,6 +281,7 @@ static void a_result_feeds_the_next_step(const samples *s, const char *isa, ptrd
 void test_elementwise(void)
 {
     every_order_gives_the_same();
+    both_processors_give_the_same();
     static samples s;
     FOR_EACH_ROW(row)
         FOR_EACH_DTYPE(dtype)

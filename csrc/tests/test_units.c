@@ -715,16 +715,18 @@ static void rectifying_in_every_order_gives_the_same(const char *isa, rf_dtype d
 {
     enum { WIDEST = 2048, MOST = 1 << 16 };
     static const ptrdiff_t widths[] = {32, 96, WIDEST};
-    static const ptrdiff_t orders[] = {RF_AHEAD, RF_SHEET_BYTES};
+    static const ptrdiff_t orders[] = {RF_AHEAD, RF_SIDE_BY_SIDE};
     static double active[2][WIDEST], max[2][WIDEST], gate[WIDEST], bias[WIDEST];
     const rf_unit_loops *loops = rf_active_kernels()->units[dtype];
     buffer z = make_buffer(dtype, MOST, 0), y[2] = {make_buffer(dtype, MOST, 0), make_buffer(dtype, MOST, 0)};
     sample_inputs(dtype, z.data, MOST);
     sample_gradients(dtype, bias, WIDEST);
-    for (size_t w = 0; w < LENGTH_OF(widths); w++)
+    for (size_t w = 0; w < 2 * LENGTH_OF(widths); w++)
         for (int with_bias = 0; with_bias < 2; with_bias++)
             for (int level = RF_SEE_ACTIVE; level < RF_SEE_MIN; level++) {
-                const ptrdiff_t rows = MOST / widths[w] - 3; /* some sheets, and rows that are left */
+                /* some sheets, and rows that are left; with gaps and without */
+                const ptrdiff_t width = widths[w / 2], step = width + (w % 2 ? 32 : 0),
+                                rows = MOST / step - 3;
                 int odd[2];
                 if (!loops->relu[with_bias][level]) continue; /* not worth its code */
                 for (int k = 0; k < 2; k++) {
@@ -732,8 +734,8 @@ static void rectifying_in_every_order_gives_the_same(const char *isa, rf_dtype d
                     memset(y[k].data, 0xA5, y[k].bytes);
                     loops->fill(max[k], -HUGE_VAL, WIDEST);
                     const rf_positions at = {.bias = bias, .gate = gate, .active = active[k], .max = max[k]};
-                    odd[k] = loops->relu[with_bias][level](&at, 0, rows, widths[w], z.data, widths[w],
-                                                           y[k].data, widths[w], orders[k]);
+                    odd[k] = loops->relu[with_bias][level](&at, 0, rows, width, z.data, step, y[k].data, step,
+                                                           orders[k]);
                 }
                 check(odd[0] == odd[1] && !memcmp(y[0].data, y[1].data, y[0].bytes) &&
                           !memcmp(active[0], active[1], sizeof active[0]) &&
@@ -741,7 +743,7 @@ static void rectifying_in_every_order_gives_the_same(const char *isa, rf_dtype d
                           canaries_alive(&y[1]),
                       "%s relu %s, rows of %td, level %d, bias %d: pages side by side differ from rows in "
                       "order",
-                      isa, dtype_name(dtype), widths[w], level, with_bias);
+                      isa, dtype_name(dtype), width, level, with_bias);
             }
     free_buffer(&z);
     free_buffer(&y[0]);

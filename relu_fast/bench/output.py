@@ -128,6 +128,7 @@ def _bar_as_dict(outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.reason,
         "is_bound_by_arithmetic": outcome.is_bound_by_arithmetic,
         "ratio": outcome.ratio and vars(outcome.ratio),
+        "memory": outcome.memory and vars(outcome.memory),
         "samples": _samples_as_dict(outcome.samples, outcome.clock),
     }
 
