@@ -168,23 +168,10 @@ static void copy_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ah
 {
     map_f32((row_f32){first, NULL, 1, 0, RF_CHEAP}, args, n, constant, ahead);
 }
-static void stream_copy(float *to, const float *from, ptrdiff_t n)
-{
-    char *args[] = {(char *)from, (char *)to};
-    call_in_order_f32(copy_loop, (rf_arity){1, 1, 1, 0}, args, n, 1, rf_faster_order());
-    rf_fence();
-}
-
 static float sum(float g, float x, float p, float q) { return (void)p, (void)q, g + x; }
 static void add_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead)
 {
     map_f32((row_f32){sum, NULL, 2, 0, RF_CHEAP}, args, n, constant, ahead);
-}
-static void stream_add(float *to, const float *a, const float *b, ptrdiff_t n)
-{
-    char *args[] = {(char *)a, (char *)b, (char *)to};
-    call_in_order_f32(add_loop, (rf_arity){2, 2, 1, 0}, args, n, 1, rf_faster_order());
-    rf_fence();
 }
 
 #define LOOPS_OF(name, type) {name##_loop_##type, name##_backward_loop_##type}
@@ -204,8 +191,8 @@ const rf_kernels SYMBOL(RF_ISA) = {
     .halves = {{widen_float16, narrow_float16}, {widen_bfloat16, narrow_bfloat16}},
     .call_halves = call_halves,
     .fence = fence,
-    .stream_copy = stream_copy,
-    .stream_add = stream_add,
+    .copy = copy_loop,
+    .add = add_loop,
     .stream_out = stream_out,
     .units = {&unit_loops_f32, &unit_loops_f64},
 };

@@ -142,9 +142,7 @@ typedef struct {
     void (*call_halves)(const rf_half *half, rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t n,
                         const ptrdiff_t *steps, int stream);
     void (*fence)(void);
-    /* to = from, and to = a + b, past the cache: what memory allows at best. Aligned to 64 bytes, floats. */
-    void (*stream_copy)(float *to, const float *from, ptrdiff_t n);
-    void (*stream_add)(float *to, const float *a, const float *b, ptrdiff_t n);
+    rf_loop *copy, *add; /* of floats, for rf_move */
     /* to = from, whole lines of `to` past the cache. Meanwhile what comes next is fetched; NULL: nothing. */
     void (*stream_out)(void *to, const void *from, ptrdiff_t bytes, const void *next, const void *next_too);
     const rf_unit_loops *units[RF_N_COMPUTED];
@@ -157,6 +155,10 @@ const rf_kernels *rf_active_kernels(void);
  */
 void rf_run(rf_activation activation, rf_direction direction, rf_dtype dtype, char *const *args, ptrdiff_t n,
             const ptrdiff_t *steps);
+
+/* to = a, or a + b where there is a b, past the cache and by as many threads: what memory allows at best.
+ * `to` is aligned to 64 bytes. */
+void rf_move(float *to, const float *a, const float *b, ptrdiff_t n);
 
 /* The per-unit passes; arguments were validated. */
 rf_status rf_run_units_forward(const rf_units_forward_args *args);

@@ -101,6 +101,21 @@ static void inspect(work *w, size_t size, int *may_split, int *may_stream)
     }
 }
 
+/* In parts, by as many threads as it is worth. */
+static void run_shared(work *w, int may_split)
+{
+    ptrdiff_t most = may_split ? w->n / SHARE_MIN : 1, threads = most > 1 ? rf_get_num_threads() : 1;
+    ptrdiff_t parts = threads > 1 ? PARTS * threads : 1;
+    int n_parts = (int)(parts < most ? parts : most);
+    if (n_parts > 1) {
+        /* whole blocks of lines, so that every part streams from its first element on */
+        w->share = ((w->n - w->head + n_parts - 1) / n_parts + 1023) / 1024 * 1024;
+        rf_parallel(n_parts, run_part, w);
+    } else {
+        run_part(w, 0);
+    }
+}
+
 void rf_run(rf_activation activation, rf_direction direction, rf_dtype dtype, char *const *args, ptrdiff_t n,
             const ptrdiff_t *steps)
 {
@@ -117,22 +132,32 @@ void rf_run(rf_activation activation, rf_direction direction, rf_dtype dtype, ch
         .n = n,
         .share = n,
     };
-    int n_parts = 1;
+    const size_t size = size_of(dtype);
+    int may_split = 0, may_stream;
     if (n >= SHARE_MIN) {
-        size_t size = size_of(dtype);
-        int may_split, may_stream;
         inspect(&w, size, &may_split, &may_stream);
         w.streams = may_stream && n >= (ptrdiff_t)(STREAM_MIN_BYTES / size);
         if (steps[w.arity.n_in] == (ptrdiff_t)size)
             w.head = (ptrdiff_t)((0 - (uintptr_t)args[w.arity.n_in]) % LINE / size);
-        ptrdiff_t most = may_split ? n / SHARE_MIN : 1, threads = most > 1 ? rf_get_num_threads() : 1;
-        ptrdiff_t parts = threads > 1 ? PARTS * threads : 1;
-        n_parts = (int)(parts < most ? parts : most);
-        /* whole blocks of lines, so that every part streams from its first element on */
-        w.share = ((n - w.head + n_parts - 1) / n_parts + 1023) / 1024 * 1024;
     }
-    if (n_parts > 1)
-        rf_parallel(n_parts, run_part, &w);
-    else
-        run_part(&w, 0);
+    run_shared(&w, may_split);
+}
+
+void rf_move(float *to, const float *a, const float *b, ptrdiff_t n)
+{
+    const rf_kernels *kernels = rf_active_kernels();
+    char *args[] = {(char *)a, (char *)(b ? (void *)b : to), (char *)to};
+    const ptrdiff_t steps[] = {sizeof(float), sizeof(float), sizeof(float)};
+    work w = {
+        .kernels = kernels,
+        .computed = RF_FLOAT32,
+        .loop = b ? kernels->add : kernels->copy,
+        .arity = b ? (rf_arity){2, 2, 1, 0} : (rf_arity){1, 1, 1, 0},
+        .args = args,
+        .steps = steps,
+        .n = n,
+        .share = n,
+        .streams = 1,
+    };
+    run_shared(&w, 1);
 }

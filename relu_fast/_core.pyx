@@ -33,10 +33,7 @@ cdef extern from "kernels.h" nogil:
     int RF_BACKWARD
     ctypedef enum rf_direction:
         pass
-    ctypedef struct rf_kernels:
-        void (*stream_copy)(float *to, const float *from_, ptrdiff_t n) noexcept nogil
-        void (*stream_add)(float *to, const float *a, const float *b, ptrdiff_t n) noexcept nogil
-    const rf_kernels *rf_active_kernels()
+    void rf_move(float *to, const float *a, const float *b, ptrdiff_t n)
     const rf_activation_info *rf_info(int activation)
     double rf_gate(int activation, const double *params)
     double rf_ceiling(int activation, const double *params)
@@ -394,22 +391,22 @@ cdef float *streamable(cnp.ndarray a) except NULL:
 
 
 def stream_copy(cnp.ndarray to not None, cnp.ndarray source not None):
-    """Copy one array past the cache."""
+    """Copy one array past the cache, by as many threads as there may be."""
     cdef float *t = streamable(to)
     cdef float *s = streamable(source)
     cdef ptrdiff_t n = min(to.size, source.size)
     with nogil:
-        rf_active_kernels().stream_copy(t, s, n)
+        rf_move(t, s, NULL, n)
 
 
 def stream_add(cnp.ndarray to not None, cnp.ndarray a not None, cnp.ndarray b not None):
-    """Write the sum of two arrays past the cache."""
+    """Write the sum of two arrays past the cache, by as many threads as there may be."""
     cdef float *t = streamable(to)
     cdef float *pa = streamable(a)
     cdef float *pb = streamable(b)
     cdef ptrdiff_t n = min(to.size, a.size, b.size)
     with nogil:
-        rf_active_kernels().stream_add(t, pa, pb, n)
+        rf_move(t, pa, pb, n)
 
 
 # ---- instruction sets

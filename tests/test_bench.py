@@ -208,7 +208,7 @@ def test_every_way_to_the_limit_moves_the_bytes(traffic, dtype, threads, monkeyp
     monkeypatch.setattr(limit, "SPLIT_FROM", 0)
     arrays = data.make_data(dtype, 16 * UNITS)
     calls = limit.Limits(0.0)._candidates(traffic, arrays, threads)
-    assert len(calls) == 2 * threads
+    assert len(calls) == 1 + threads  # ours finds its threads by itself
     for name, call in calls.items():
         arrays.y.fill(7)
         arrays.t.fill(7)

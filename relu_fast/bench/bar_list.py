@@ -304,16 +304,16 @@ def _against_negative(work: Work, bench: Bench) -> Sides:
 
 def _two_threads(work: Work, bench: Bench) -> Sides:
     data = bench.store.get("float32", LARGE)
-    call = ours(work, data)
-    sides = {
-        side: Call(call.statement, call.names, f"rf.set_num_threads({threads})")
-        for side, threads in (("ours", 2), ("theirs", 1))
+    call, moving = ours(work, data), bench.limits.past_the_cache(work.traffic, data)
+    return {
+        side: Call(one.statement, {"rf": rf, **one.names}, f"rf.set_num_threads({threads})")
+        for side, one, threads in (
+            ("ours", call, 2),
+            ("theirs", call, 1),
+            ("memory", moving, 2),
+            ("memory of one", moving, 1),
+        )
     }
-    for side, threads in (("memory", 2), ("memory of one", 1)):
-        limit = bench.limits.fastest(work.traffic, data, threads)
-        assert limit is not None
-        sides[side] = limit[1]
-    return sides
 
 
 def _training(make: Callable[[], dict[str, Any]], bench: Bench) -> Sides:

@@ -74,7 +74,7 @@ class Bar:
     sides : callable
         Makes the calls "ours" and "theirs" of a `Bench`. With "small", which does our work on `elements` / `times`
         elements, theirs is the slower of that, `times` times, and "theirs". "copy" is measured for readers,
-        and so are "memory" and "memory of one", the limit with `threads` and with one.
+        and so are "memory" and "memory of one", our copy or sum by `threads` and by one.
         An ImportError says what is missing.
     peer : str
         Library that has to be there.

@@ -53,18 +53,23 @@ class Limits:
             self._found[traffic, threads] = name, calls[name]
         return self._found[traffic, threads]
 
+    def past_the_cache(self, traffic: str, data: Data) -> Call:
+        """Return our own way, by as many threads as ``rf.set_num_threads`` allows."""
+        (call,) = self._ours(traffic, data).values()
+        return call
+
     def _candidates(self, traffic: str, data: Data, threads: int) -> dict[str, Call]:
-        copies = [(data.y, data.x), (data.t, data.g)]
-        if traffic == "add":
-            # NumPy adds float16 by way of float32; as integers they are added at the speed of the memory.
-            kind = np.int16 if data.x.itemsize == 2 else data.x.dtype
-            theirs = [tuple(a.reshape(-1).view(kind) for a in (data.y, data.g, data.x))]
-            found = self._calls("np.add", _add, theirs, threads)
-            return found | self._calls("our sum past the cache", _core.stream_add, _words(theirs), threads)
-        pairs = copies[:1] if traffic == "copy" else copies
-        theirs = [tuple(a.reshape(-1) for a in pair) for pair in pairs]
-        found = self._calls("np.copyto", np.copyto, theirs, threads)
-        return found | self._calls("our copy past the cache", _core.stream_copy, _words(theirs), threads)
+        operands = _operands(traffic, data)
+        name, operation = ("np.add", _add) if traffic == "add" else ("np.copyto", np.copyto)
+        return self._calls(name, operation, operands, threads) | self._ours(traffic, data)
+
+    def _ours(self, traffic: str, data: Data) -> dict[str, Call]:
+        name, operation = (
+            ("our sum past the cache", _core.stream_add)
+            if traffic == "add"
+            else ("our copy past the cache", _core.stream_copy)
+        )
+        return self._calls(name, operation, _words(_operands(traffic, data)), 1)
 
     def _calls(
         self, name: str, operation: Operation, operands: list[tuple[np.ndarray, ...]], threads: int
@@ -90,6 +95,15 @@ class Limits:
             self._pool = ThreadPoolExecutor(threads)
         for future in [self._pool.submit(operation, *part) for part in parts]:
             future.result()
+
+
+def _operands(traffic: str, data: Data) -> list[tuple[np.ndarray, ...]]:
+    if traffic == "add":
+        # NumPy adds float16 by way of float32; as integers they are added at the speed of the memory.
+        kind = np.int16 if data.x.itemsize == 2 else data.x.dtype
+        return [tuple(a.reshape(-1).view(kind) for a in (data.y, data.g, data.x))]
+    pairs = [(data.y, data.x), (data.t, data.g)]
+    return [tuple(a.reshape(-1) for a in pair) for pair in pairs[: 1 if traffic == "copy" else 2]]
 
 
 def _add(to: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:

@@ -24,7 +24,7 @@ times are CPU times, on more they are times of the wall clock; NumPy has one thr
 "limit" is the time in which this machine moves the same bytes: the faster of np.copyto and our own copy past the cache;
 for a backward pass, which reads two arrays and writes one, the faster of np.add and our own sum past the cache; for
 prelu's two gradients two copies. "/ copy" is over the time of one copy, whatever the pass reads. "memory"
-is the limit of two threads over that of one: no more than that can two threads gain where memory is what takes time."""
+is the time in which two threads move the bytes over that of one: where memory takes the time, nothing gains more."""
 
 
 @dataclass(kw_only=True)
