@@ -224,6 +224,17 @@ def test_every_way_to_the_limit_moves_the_bytes(traffic, dtype, threads, monkeyp
             np.testing.assert_array_equal(arrays.t, arrays.g, err_msg=name)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_our_copy_and_sum_reach_every_element_in_parts_too(threads):
+    arrays = data.make_data("float32", 2**18 + UNITS)
+    rf.set_num_threads(threads)
+    limits = limit.Limits(0.0)
+    limits.past_the_cache("copy", arrays).sampler()(1)
+    np.testing.assert_array_equal(arrays.y, arrays.x)
+    limits.past_the_cache("add", arrays).sampler()(1)
+    np.testing.assert_array_equal(arrays.y, arrays.g + arrays.x)
+
+
 def test_the_fastest_is_looked_for_once_for_the_same_arrays():
     limits, arrays = limit.Limits(0.0), data.make_data("float32", UNITS)
     assert limits.fastest("copy", arrays) is limits.fastest("copy", arrays)
