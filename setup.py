@@ -95,7 +95,8 @@ class BuildWithLibrary(build_ext):
         return self.compiler.compile(
             sources,
             output_dir=f"{self.build_temp}/{folder}",
-            extra_postargs=[*COMMON, *self.no_symbols(), *flags],
+            # Python's own flags let integers wrap; then gcc made no vectors of a copy past the cache
+            extra_postargs=[*COMMON, "-fno-wrapv", *self.no_symbols(), *flags],
             depends=sources,
         )
 
