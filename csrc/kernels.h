@@ -50,7 +50,7 @@ typedef void rf_call_in_order(rf_loop *loop, rf_arity arity, char *const *args, 
  * a page, whose addresses end in the same bits as the stores', a plain copy took a third longer on Zen 4. */
 enum { RF_AHEAD = 3072 };
 /* Where the processor's own prefetchers see to what is further away. */
-enum { RF_AHEAD_LITTLE = 256 };
+enum { RF_AHEAD_LITTLE = 192 };
 
 /* What is computed in registers and then streamed; pages side by side. */
 enum { RF_PIECE_BYTES = 128, RF_PAGE_BYTES = RF_SHRINK == 1 ? 4096 : 1024, RF_PAGES = 8 };
@@ -116,9 +116,9 @@ typedef struct {
                                   ptrdiff_t ahead);
     void (*count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *v);
     void (*add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *y);
-    /* meanwhile fetches a part of what is needed next, of one input or of two; NULL: nothing */
+    /* meanwhile fetches what is needed next, of one input or of two; NULL: nothing */
     void (*add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *g, const void *next,
-                   const void *next_too);
+                   const void *next_too, const rf_ahead *ahead);
     int (*count_nonzero)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *g);
     /* by rf_mask */
     void (*pack[3])(uint64_t *words, const void *v, ptrdiff_t n, const void *gate, const void *ceiling,

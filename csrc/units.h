@@ -236,33 +236,42 @@ static void F(add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const voi
 
 /* ---- backward: what the gradient adds up to */
 
-static RF_INLINE void F(add_columns)(double *sum, ptrdiff_t from, ptrdiff_t to, ptrdiff_t width, const T *g)
+static RF_INLINE void F(add_columns)(int n_rows, double *sum, ptrdiff_t from, ptrdiff_t to, ptrdiff_t width,
+                                     const T *g)
 {
     RF_INDEPENDENT
-    for (ptrdiff_t i = from; i < to; i++)
-        sum[i] = (((sum[i] + (double)g[i]) + (double)g[width + i]) + (double)g[2 * width + i]) +
-                 (double)g[3 * width + i];
+    for (ptrdiff_t i = from; i < to; i++) {
+        double s = sum[i] + (double)g[i];
+        if (n_rows > 1)
+            s = ((s + (double)g[width + i]) + (double)g[2 * width + i]) + (double)g[3 * width + i];
+        sum[i] = s;
+    }
+}
+
+static RF_INLINE void F(add_rows)(int n_rows, double *sum, ptrdiff_t width, const T *g, const T *next,
+                                  const T *next_too, const rf_ahead *ahead)
+{
+    ptrdiff_t i = 0;
+    for (; next && i + F(LINES) <= width; i += F(LINES)) {
+        F(fetch_ahead)(n_rows, width, i, next, ahead);
+        if (next_too) F(fetch_ahead)(n_rows, width, i, next_too, ahead);
+        F(add_columns)(n_rows, sum, i, i + F(LINES), width, g);
+    }
+    F(add_columns)(n_rows, sum, i, width, width, g);
 }
 
 static void F(add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *from, const void *next,
-                      const void *next_too)
+                      const void *next_too, const rf_ahead *ahead)
 {
-    const T *g = from, *ahead = next, *ahead_too = next_too;
-    const rf_ahead a_quarter = {0};
-    for (; rows >= 4; rows -= 4, g += 4 * width) {
-        ptrdiff_t i = 0;
-        for (; ahead && i + F(LINES) <= width; i += F(LINES)) {
-            F(fetch_ahead)(4, width, i, ahead, &a_quarter);
-            if (ahead_too) F(fetch_ahead)(4, width, i, ahead_too, &a_quarter);
-            F(add_columns)(sum, i, i + F(LINES), width, g);
-        }
-        F(add_columns)(sum, i, width, width, g);
-        if (ahead) ahead += 4 * width;
-        if (ahead_too) ahead_too += 4 * width;
-    }
-    for (; rows > 0; rows--, g += width) {
-        RF_INDEPENDENT
-        for (ptrdiff_t i = 0; i < width; i++) sum[i] += (double)g[i];
+    const T *g = from, *a = next, *b = next_too;
+    for (ptrdiff_t n; rows > 0; rows -= n, g += n * width) {
+        n = rows < 4 ? 1 : 4;
+        if (n == 4)
+            F(add_rows)(4, sum, width, g, a, b, ahead);
+        else
+            F(add_rows)(1, sum, width, g, a, b, ahead);
+        if (a) a += n * width;
+        if (b) b += n * width;
     }
 }
 

@@ -14,7 +14,9 @@
 enum {
     LONG_ROW = 1024, /* elements from which a strip streams, or is worth a call of its own */
     BAND = 4,
-    AHEAD_BYTES = 2 * BLOCK_BYTES, /* one block is too late: counting takes a sixth longer */
+    AHEAD_BYTES = 2 * BLOCK_BYTES,       /* one block is too late: counting takes a sixth longer */
+    COLUMN_BYTES = 2 * BLOCK_BYTES,      /* wide, at most, are bands from top to bottom */
+    FIRST_LEVEL_BYTES = 8 * BLOCK_BYTES, /* less is read from there again and again */
 };
 
 typedef struct {
@@ -22,6 +24,7 @@ typedef struct {
     ptrdiff_t rows, width; /* strips, and elements of each */
     ptrdiff_t position;
     int band;    /* strips are parts of rows; else `first` goes on into the next rows */
+    int down;    /* the next block is below this one; else it is what follows in its rows */
     int streams; /* the output goes past the cache */
 } block;
 
@@ -92,12 +95,18 @@ static strips fetch(const worker *w, const region *r, const array *a, const bloc
     return to;
 }
 
+/* Bytes from a strip to what is fetched meanwhile. */
+static ptrdiff_t to_next(const pass *p, const array *a, const block *b)
+{
+    const ptrdiff_t blocks = b->band && !rf_is_intel() ? 2 : 1;
+    return b->down ? b->rows * a->step : blocks * b->width * (ptrdiff_t)p->size;
+}
+
 /* Where the inputs of the next block are, strip k; NULL past the last. */
 static void coming_next(const pass *p, const region *r, const block *b, ptrdiff_t k, const char **next)
 {
-    const ptrdiff_t bytes = b->width * (ptrdiff_t)p->size;
-    if (r->gradient.memory) *next++ = strip_of(p, &r->gradient, b, k) + bytes;
-    if (r->source.memory) *next = strip_of(p, &r->source, b, k) + bytes;
+    if (r->gradient.memory) *next++ = strip_of(p, &r->gradient, b, k) + to_next(p, &r->gradient, b);
+    if (r->source.memory) *next = strip_of(p, &r->source, b, k) + to_next(p, &r->source, b);
 }
 
 static void deliver(const worker *w, const region *r, const block *b, strips result)
@@ -251,7 +260,7 @@ static strips see(const worker *w, const region *r, const block *b)
      * fetches into the first level; what is streamed out later it fetches best by itself */
     const int is_intel = rf_is_intel(), fetches = p->large && in_memory && (!b->streams || is_intel);
     const rf_ahead ahead = {.bytes = !fetches  ? 0
-                                     : b->band ? b->width * width
+                                     : b->band ? to_next(p, &r->source, b)
                                                : AHEAD_BYTES,
                             .all = !b->streams,
                             .near = !is_intel,
@@ -318,7 +327,7 @@ static strips run_row(const worker *w, const region *r, const block *b, const st
         args[n] = to.at + k * to.stride;
         args[n + 1] = scratch(w, WEIGHT_RESULT) + k * b->width * width;
         if (at_once) {
-            const char *next = strip_of(p, &r->source, b, k) + b->width * width;
+            const char *next = strip_of(p, &r->source, b, k) + to_next(p, &r->source, b);
             int apart = source.at == scratch(w, PRE_ACTIVATION);
             const ptrdiff_t apart_by = next - args[n_data - 1];
             call(loop, arity, args, length, steps,
@@ -359,17 +368,18 @@ static void sum_gradients(const worker *w, const region *r, const block *b, cons
     const ptrdiff_t width = (ptrdiff_t)p->width;
     const rf_positions *at = &w->at;
     const char *weight = scratch(w, WEIGHT_RESULT), *next[2] = {NULL, NULL};
-    if (b->streams && !p->half && rf_is_intel()) coming_next(p, r, b, 0, next);
+    const rf_ahead ahead = {.all = !rf_is_intel()};
+    if (b->streams && !p->half) coming_next(p, r, b, 0, next);
     piece q = {0};
     while (next_piece(&q, w, b)) {
         const char *here = gradient + q.from * width;
         if (at->sum)
             p->loops->add_up(at->sum + q.position, q.rows, q.width, here,
                              next[0] ? next[0] + q.from * width : NULL,
-                             next[1] ? next[1] + q.from * width : NULL);
+                             next[1] ? next[1] + q.from * width : NULL, &ahead);
         if (at->weight_sum)
             p->loops->add_up(at->weight_sum + q.position, q.rows, q.width, weight + q.from * width, NULL,
-                             NULL);
+                             NULL, NULL);
         if (at->active &&
             p->loops->count_nonzero(position(w, at->active, q.position), q.rows, q.width, here) &&
             at->nonfinite)
@@ -438,7 +448,7 @@ typedef struct {
 static void walk_bands(const worker *w, const region *r, rectangle q, ptrdiff_t most_rows,
                        ptrdiff_t most_columns)
 {
-    block b = {.band = 1, .streams = w->pass->streams};
+    block b = {.band = 1, .down = q.width < r->length, .streams = w->pass->streams};
     for (b.row = q.row; b.row < q.row + q.rows; b.row += b.rows) {
         b.rows = at_most(most_rows, q.row + q.rows - b.row);
         const ptrdiff_t columns = at_least(most_columns / b.rows / 64 * 64, 64), end = q.first + q.width;
@@ -451,12 +461,21 @@ static void walk_bands(const worker *w, const region *r, rectangle q, ptrdiff_t 
     }
 }
 
+/* From top to bottom, in bands whose accumulators stay in the first level. */
+static void walk_columns(const worker *w, const region *r, ptrdiff_t most)
+{
+    const ptrdiff_t n = (r->length * (ptrdiff_t)w->pass->width + COLUMN_BYTES - 1) / COLUMN_BYTES,
+                    columns = (r->length + n * 64 - 1) / (n * 64) * 64;
+    for (ptrdiff_t first = 0; first < r->length; first += columns)
+        walk_bands(w, r, (rectangle){0, r->rows, first, at_most(columns, r->length - first)}, 1, most);
+}
+
 /* ---- without blocks */
 
-static int rectifies(const pass *p)
+static int rectifies(const pass *p, ptrdiff_t row_bytes)
 {
     return p->activation == RF_relu && p->streams && !p->gradient.memory && !p->half && !p->to_mask &&
-           !p->wanted.sum && p->loops->relu[p->bias != NULL][p->level];
+           !p->wanted.sum && p->loops->relu[p->bias != NULL][p->level] && row_bytes % LINE == 0;
 }
 
 /* A rectangle whose rows lie `from` and `to` bytes apart, of positions from `position` on. */
@@ -464,10 +483,17 @@ static void rectify(const worker *w, const char *z, ptrdiff_t from, char *y, ptr
                     ptrdiff_t width, ptrdiff_t position)
 {
     const pass *p = w->pass;
-    const ptrdiff_t size = (ptrdiff_t)p->width;
-    const int odd =
-        p->loops->relu[p->bias != NULL][p->level](&w->at, position, rows, width, z, from / size, y, to / size,
-                                                  rf_is_intel() ? RF_SIDE_BY_SIDE : RF_AHEAD);
+    const ptrdiff_t size = (ptrdiff_t)p->width,
+                    read_often = (2 + (p->bias != NULL) + (p->level >= RF_SEE_MAX)) * width * size;
+    const int by_columns = !rf_is_intel() && read_often >= FIRST_LEVEL_BYTES;
+    const ptrdiff_t most = by_columns ? BLOCK_BYTES / size : width, ahead = rf_is_intel() ? RF_SIDE_BY_SIDE
+                                                                            : by_columns  ? from
+                                                                                          : RF_AHEAD_LITTLE;
+    int odd = 0;
+    for (ptrdiff_t first = 0; first < width; first += most)
+        odd |= p->loops->relu[p->bias != NULL][p->level](&w->at, position + first, rows,
+                                                         at_most(most, width - first), z + first * size,
+                                                         from / size, y + first * size, to / size, ahead);
     if (!odd || !w->at.nonfinite) return;
     for (ptrdiff_t row = 0; row < rows; row++)
         for (piece q = {0, position, 1, 0}; q.from < width; q.from += q.width, q.position += q.width) {
@@ -489,10 +515,6 @@ static void rectify_bands(const worker *w, const region *r, ptrdiff_t most)
     const pass *p = w->pass;
     const ptrdiff_t size = (ptrdiff_t)p->size, length = r->length, head = at_most(to_line(p, r, 0), length);
     const ptrdiff_t unit = RF_PIECE_BYTES / size, width = (length - head) / unit * unit, end = head + width;
-    if (r->out.step % LINE || width == 0) {
-        walk_bands(w, r, (rectangle){0, r->rows, 0, length}, BAND, most);
-        return;
-    }
     rectify(w, r->source.memory + head * size, r->source.step, r->out.memory + head * size, r->out.step,
             r->rows, width, head);
     walk_bands(w, r, (rectangle){0, r->rows, 0, head}, BAND, most);
@@ -554,7 +576,7 @@ static void walk_in_order(const worker *w, const region *r, ptrdiff_t whole)
     const worker turned = turn(w, head);
     b.first = head;
     b.streams = streams;
-    if (streams && rectifies(p) && row * size % RF_PIECE_BYTES == 0) {
+    if (streams && rectifies(p, row * size) && row * size % RF_PIECE_BYTES == 0) {
         const ptrdiff_t rows = (n - head) / row, bytes = row * size;
         rectify(&turned, r->source.memory + head * size, bytes, r->out.memory + head * size, bytes, rows, row,
                 0);
@@ -567,14 +589,6 @@ static void walk_in_order(const worker *w, const region *r, ptrdiff_t whole)
     carry_accumulators(w, 0, row, head);
 }
 
-/* As in see, of rows whose accumulators stay in the first level. */
-static int counts_by_row(const pass *p, const region *r)
-{
-    const int counts_alone = !p->out.memory && !p->to_mask && !p->wanted.sum;
-    return !rf_is_intel() && p->large && counts_alone && !p->half &&
-           r->length * (ptrdiff_t)p->width <= 2 * BLOCK_BYTES;
-}
-
 void rf_walk(const worker *w, const region *r)
 {
     const pass *p = w->pass;
@@ -585,10 +599,12 @@ void rf_walk(const worker *w, const region *r)
         walk_in_order(w, r, n < lines ? n : n / lines * lines);
     else if (p->plain && r->length >= LONG_ROW)
         walk_bands(w, r, all, 1, r->length);
-    else if (p->banded && rectifies(p))
+    else if (p->banded && rectifies(p, r->out.step))
         rectify_bands(w, r, block_of_rows);
+    else if (p->banded && !rf_is_intel() && p->large)
+        walk_columns(w, r, block_of_rows);
     else if (p->banded)
-        walk_bands(w, r, all, counts_by_row(p, r) ? 1 : BAND, block_of_rows);
+        walk_bands(w, r, all, BAND, block_of_rows);
     else
         walk_in_order(w, r, whole_block(w));
 }
