@@ -76,7 +76,9 @@ static const struct wishes {
     {0, 0, 1, 1, 0},
     {1, 1, 1, 0, 1 << SUM_ABS | 1 << NONFINITE | 1 << BIAS_GRAD | 1 << NONFINITE_GRADS},
     {0, 0, 1, 0, 0},
+    {1, 0, 1, 0, USUAL},
 };
+enum { LAST_WISH = LENGTH_OF(wishes) - 1 };
 
 /* ---- a case: arrays in C order, and what a plain loop makes of them */
 
@@ -814,6 +816,21 @@ static void large_passes(void)
         }
 }
 
+/* Elsewhere than on Intel's processors by columns: of relu, and of what has a mask whose rows share bytes. */
+static void wide_passes(void)
+{
+    const rf_activation relu = rf_activation_by_name("relu"),
+                        leaky_relu = rf_activation_by_name("leaky_relu");
+    FOR_EACH_DTYPE(dtype)
+        FOR_EACH_ISA(isa) {
+            passes_are_the_plain_loop(isa, leaky_relu, dtype, (rf_shape){139, 7685, 1}, 0, CONTIGUOUS,
+                                      PADDED);
+            passes_are_the_plain_loop(isa, relu, dtype, (rf_shape){260, 4112, 1}, 2, CONTIGUOUS, CONTIGUOUS);
+            passes_are_the_plain_loop(isa, relu, dtype, (rf_shape){260, 4112, 1}, LAST_WISH, CONTIGUOUS,
+                                      PADDED);
+        }
+}
+
 void test_large_units(void)
 {
     FOR_EACH_DTYPE(dtype)
@@ -822,5 +839,7 @@ void test_large_units(void)
         rf_assume_intel(intel);
         large_passes();
     }
+    rf_assume_intel(0);
+    wide_passes();
     rf_assume_intel(-1);
 }
