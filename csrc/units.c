@@ -60,10 +60,12 @@ static plan make_plan(ptrdiff_t outer, ptrdiff_t units, ptrdiff_t inner)
 
 /* ---- positions: their memory, and the numbers that come from units */
 
-static char *carve(char **memory, ptrdiff_t *used, ptrdiff_t bytes)
+/* An array whose element at `head` bytes begins a cache line. */
+static char *carve(char **memory, ptrdiff_t *used, ptrdiff_t bytes, ptrdiff_t head)
 {
-    char *here = *memory ? *memory + *used : NULL;
-    bytes = (bytes + LINE - 1) / LINE * LINE;
+    const ptrdiff_t before = (LINE - head % LINE) % LINE;
+    char *here = *memory ? *memory + *used + before : NULL;
+    bytes = (bytes + before + LINE - 1) / LINE * LINE;
     ptrdiff_t over = (bytes + APART) % BLOCK_BYTES;
     *used += bytes + (bytes >= BLOCK_BYTES / 2 && over < 2 * APART ? APART : 0);
     return here;
@@ -72,7 +74,7 @@ static char *carve(char **memory, ptrdiff_t *used, ptrdiff_t bytes)
 /* Whether numbers of units are those of positions as they are. */
 static int in_place(const pass *p)
 {
-    return !p->half && !p->plan.by_runs && p->plan.copies == 1 && p->plan.inner == 1 && !turns(p);
+    return !p->half && !p->plan.by_runs && p->plan.copies == 1 && p->plan.inner == 1 && !p->turns;
 }
 
 static ptrdiff_t most_positions(const pass *p)
@@ -85,23 +87,26 @@ static ptrdiff_t most_positions(const pass *p)
 static ptrdiff_t lay_out(worker *w, char *memory)
 {
     const pass *p = w->pass;
-    const ptrdiff_t n = most_positions(p) + (turns(p) ? SPARE : 0), bytes = n * (ptrdiff_t)p->width;
+    const ptrdiff_t n = most_positions(p) + (p->turns ? SPARE : 0), bytes = n * (ptrdiff_t)p->width;
     const totals *t = &p->wanted;
+    const ptrdiff_t head = p->head * (ptrdiff_t)p->width, of_double = sizeof(double);
     ptrdiff_t used = 0;
     rf_positions *at = &w->at;
-    if (p->half) w->numbers = carve(&memory, &used, p->plan.tile * (ptrdiff_t)sizeof(float));
-    if (p->bias && !in_place(p)) at->bias = carve(&memory, &used, bytes);
-    if (p->level > RF_SEE_NOTHING) at->gate = carve(&memory, &used, bytes);
-    if (p->to_mask) at->mask_gate = carve(&memory, &used, bytes);
-    if (p->to_mask) at->ceiling = carve(&memory, &used, bytes);
+    if (p->half) w->numbers = carve(&memory, &used, p->plan.tile * (ptrdiff_t)sizeof(float), 0);
+    if (p->bias && !in_place(p)) at->bias = carve(&memory, &used, bytes, head);
+    if (p->level > RF_SEE_NOTHING) at->gate = carve(&memory, &used, bytes, head);
+    if (p->to_mask) at->mask_gate = carve(&memory, &used, bytes, head);
+    if (p->to_mask) at->ceiling = carve(&memory, &used, bytes, head);
     for (int k = 0; k < p->n_params; k++)
-        if ((p->per_unit[k] && !in_place(p)) || p->from_mask) at->params[k] = carve(&memory, &used, bytes);
-    if (p->level > RF_SEE_NOTHING || t->active || t->nonfinite) at->active = carve(&memory, &used, bytes);
-    if (t->nonfinite) at->nonfinite = carve(&memory, &used, bytes);
-    if (p->level >= RF_SEE_MAX) at->max = carve(&memory, &used, bytes);
-    if (p->level >= RF_SEE_MIN) at->min = carve(&memory, &used, bytes);
-    if (t->sum) at->sum = (double *)carve(&memory, &used, n * (ptrdiff_t)sizeof(double));
-    if (t->weight_sum) at->weight_sum = (double *)carve(&memory, &used, n * (ptrdiff_t)sizeof(double));
+        if ((p->per_unit[k] && !in_place(p)) || p->from_mask)
+            at->params[k] = carve(&memory, &used, bytes, head);
+    if (p->level > RF_SEE_NOTHING || t->active || t->nonfinite)
+        at->active = carve(&memory, &used, bytes, head);
+    if (t->nonfinite) at->nonfinite = carve(&memory, &used, bytes, head);
+    if (p->level >= RF_SEE_MAX) at->max = carve(&memory, &used, bytes, head);
+    if (p->level >= RF_SEE_MIN) at->min = carve(&memory, &used, bytes, head);
+    if (t->sum) at->sum = (double *)carve(&memory, &used, n * of_double, p->head * of_double);
+    if (t->weight_sum) at->weight_sum = (double *)carve(&memory, &used, n * of_double, p->head * of_double);
     return used;
 }
 
@@ -124,7 +129,7 @@ static const void *numbers_of(const worker *w, const char *per_unit, ptrdiff_t u
 static void fill_spare(const worker *w, void *numbers)
 {
     const size_t width = w->pass->width;
-    if (turns(w->pass)) memcpy((char *)numbers + (size_t)w->n_positions * width, numbers, SPARE * width);
+    if (w->pass->turns) memcpy((char *)numbers + (size_t)w->n_positions * width, numbers, SPARE * width);
 }
 
 static void *spread(const worker *w, void *to, const char *per_unit, ptrdiff_t unit, ptrdiff_t n)
@@ -167,7 +172,7 @@ static void spread_edges(const worker *w)
 static void prepare(worker *w)
 {
     const pass *p = w->pass;
-    const ptrdiff_t n = most_positions(p) + (turns(p) ? SPARE : 0);
+    const ptrdiff_t n = most_positions(p) + (p->turns ? SPARE : 0);
     double params[RF_MAX_PARAMS] = {0};
     for (int k = 0; k < p->n_params; k++) {
         if (p->per_unit[k]) continue;
@@ -317,12 +322,12 @@ static ptrdiff_t lay_out_totals(totals *to, const totals *wanted, ptrdiff_t unit
 {
     ptrdiff_t used = 0, bytes = units * (ptrdiff_t)sizeof(double);
     *to = (totals){0};
-    if (wanted->active) to->active = (int64_t *)carve(&memory, &used, bytes);
-    if (wanted->nonfinite) to->nonfinite = (int64_t *)carve(&memory, &used, bytes);
-    if (wanted->max) to->max = (double *)carve(&memory, &used, bytes);
-    if (wanted->min) to->min = (double *)carve(&memory, &used, bytes);
-    if (wanted->sum) to->sum = (double *)carve(&memory, &used, bytes);
-    if (wanted->weight_sum) to->weight_sum = (double *)carve(&memory, &used, bytes);
+    if (wanted->active) to->active = (int64_t *)carve(&memory, &used, bytes, 0);
+    if (wanted->nonfinite) to->nonfinite = (int64_t *)carve(&memory, &used, bytes, 0);
+    if (wanted->max) to->max = (double *)carve(&memory, &used, bytes, 0);
+    if (wanted->min) to->min = (double *)carve(&memory, &used, bytes, 0);
+    if (wanted->sum) to->sum = (double *)carve(&memory, &used, bytes, 0);
+    if (wanted->weight_sum) to->weight_sum = (double *)carve(&memory, &used, bytes, 0);
     return used;
 }
 
@@ -528,6 +533,9 @@ static void set_up(pass *p, rf_activation activation, rf_dtype dtype, const rf_s
         p->large && p->out.memory && p->out.memory != p->source.memory && p->out.memory != p->gradient.memory;
     p->plan = p->plain && contiguous ? make_plan(1, 1, n) : make_plan(outer, units, inner);
     p->banded = !p->plan.by_runs && p->plan.copies * p->plan.tile * inner > longest_row(p);
+    const int rows_are_lines = contiguous && p->plan.tile == units && bytes % LINE == 0;
+    p->turns = p->streams && (!p->banded || rows_are_lines);
+    p->head = p->turns ? to_line(p, p->out.memory) : 0;
 }
 
 rf_status rf_run_units_forward(const rf_units_forward_args *a)

@@ -51,6 +51,10 @@ typedef struct {
     int large;      /* past a core's own caches */
     int streams;    /* the output goes past the cache */
     int plain;      /* elementwise: one loop over all of it */
+    /* rows of positions may begin anywhere in rows of memory, most often at `head`, where the output's first
+     * cache line begins: the first positions follow on the last, too */
+    int turns;
+    ptrdiff_t head;
 } pass;
 
 enum scratch { GRADIENT, SOURCE, PRE_ACTIVATION, RESULT, WEIGHT_RESULT, PARAM_0, PARAM_1, N_SCRATCH };
@@ -80,14 +84,17 @@ typedef struct {
 static inline ptrdiff_t at_most(ptrdiff_t n, ptrdiff_t limit) { return n < limit ? n : limit; }
 static inline ptrdiff_t at_least(ptrdiff_t n, ptrdiff_t limit) { return n > limit ? n : limit; }
 
+/* Elements up to the next cache line of an array like the output. */
+static inline ptrdiff_t to_line(const pass *p, const char *memory)
+{
+    return (ptrdiff_t)((0 - (uintptr_t)memory) % LINE / p->size);
+}
+
 /* Whether a parameter differs from unit to unit. */
 static inline int varies(const pass *p)
 {
     return (p->n_params > 0 && p->per_unit[0]) || (p->n_params > 1 && p->per_unit[1]);
 }
-
-/* Whether rows of positions may begin anywhere in rows of memory: the first ones follow on the last, too. */
-static inline int turns(const pass *p) { return p->streams && !p->banded; }
 
 /* Positions that make a row of a block, at most: longer rows are walked in bands. */
 static inline ptrdiff_t longest_row(const pass *p) { return 2 * BLOCK_BYTES / (ptrdiff_t)p->width / 4; }

@@ -434,12 +434,6 @@ static ptrdiff_t whole_block(const worker *w)
     return at_least(most / row / BAND, 1) * BAND * row;
 }
 
-/* Elements of the output up to the next cache line. */
-static ptrdiff_t to_line(const pass *p, const region *r, ptrdiff_t first)
-{
-    return (ptrdiff_t)((0 - (uintptr_t)(r->out.memory + first * (ptrdiff_t)p->size)) % LINE / p->size);
-}
-
 /* Rows of a region, and elements of each. */
 typedef struct {
     ptrdiff_t row, rows, first, width;
@@ -453,7 +447,7 @@ static void walk_bands(const worker *w, const region *r, rectangle q, ptrdiff_t 
         b.rows = at_most(most_rows, q.row + q.rows - b.row);
         const ptrdiff_t columns = at_least(most_columns / b.rows / 64 * 64, 64), end = q.first + q.width;
         for (b.first = q.first; b.first < end; b.first += b.width) {
-            const ptrdiff_t head = b.streams ? to_line(w->pass, r, b.first) : 0;
+            const ptrdiff_t head = b.streams ? to_line(w->pass, strip_of(w->pass, &r->out, &b, 0)) : 0;
             b.width = at_most(head ? head : columns, end - b.first);
             b.position = b.first;
             do_block(w, r, &b);
@@ -464,9 +458,14 @@ static void walk_bands(const worker *w, const region *r, rectangle q, ptrdiff_t 
 /* From top to bottom, in bands whose accumulators stay in the first level. */
 static void walk_columns(const worker *w, const region *r, ptrdiff_t most)
 {
-    const ptrdiff_t n = (r->length * (ptrdiff_t)w->pass->width + COLUMN_BYTES - 1) / COLUMN_BYTES,
-                    columns = (r->length + n * 64 - 1) / (n * 64) * 64;
-    for (ptrdiff_t first = 0; first < r->length; first += columns)
+    const pass *p = w->pass;
+    const int lined_up = p->streams && r->out.step % LINE == 0;
+    const ptrdiff_t head = lined_up ? at_most(to_line(p, r->out.memory), r->length) : 0,
+                    length = r->length - head,
+                    n = (length * (ptrdiff_t)p->width + COLUMN_BYTES - 1) / COLUMN_BYTES,
+                    columns = n ? (length + n * 64 - 1) / (n * 64) * 64 : 0;
+    if (head) walk_bands(w, r, (rectangle){0, r->rows, 0, head}, BAND, most);
+    for (ptrdiff_t first = head; first < r->length; first += columns)
         walk_bands(w, r, (rectangle){0, r->rows, first, at_most(columns, r->length - first)}, 1, most);
 }
 
@@ -513,7 +512,8 @@ static void rectify(const worker *w, const char *z, ptrdiff_t from, char *y, ptr
 static void rectify_bands(const worker *w, const region *r, ptrdiff_t most)
 {
     const pass *p = w->pass;
-    const ptrdiff_t size = (ptrdiff_t)p->size, length = r->length, head = at_most(to_line(p, r, 0), length);
+    const ptrdiff_t size = (ptrdiff_t)p->size, length = r->length,
+                    head = at_most(to_line(p, r->out.memory), length);
     const ptrdiff_t unit = RF_PIECE_BYTES / size, width = (length - head) / unit * unit, end = head + width;
     rectify(w, r->source.memory + head * size, r->source.step, r->out.memory + head * size, r->out.step,
             r->rows, width, head);
@@ -570,7 +570,7 @@ static void walk_in_order(const worker *w, const region *r, ptrdiff_t whole)
     const pass *p = w->pass;
     const ptrdiff_t n = r->rows * r->length, size = (ptrdiff_t)p->size, row = w->n_positions;
     const int streams = p->streams && r->contiguous && n >= LONG_ROW;
-    const ptrdiff_t head = streams && whole * size % LINE == 0 ? to_line(p, r, 0) : 0;
+    const ptrdiff_t head = streams && whole * size % LINE == 0 ? to_line(p, r->out.memory) : 0;
     block b = {.rows = 1, .width = head};
     if (head) do_block(w, r, &b);
     const worker turned = turn(w, head);
@@ -589,22 +589,69 @@ static void walk_in_order(const worker *w, const region *r, ptrdiff_t whole)
     carry_accumulators(w, 0, row, head);
 }
 
+/* ---- long rows */
+
+static void walk_long_rows(const worker *w, const region *r)
+{
+    const pass *p = w->pass;
+    const ptrdiff_t most = BLOCK_BYTES / (ptrdiff_t)p->width;
+    if (rectifies(p, r->out.step))
+        rectify_bands(w, r, most);
+    else if (p->large && !rf_is_intel())
+        walk_columns(w, r, most);
+    else
+        walk_bands(w, r, (rectangle){0, r->rows, 0, r->length}, BAND, most);
+}
+
+static array later(array a, ptrdiff_t bytes)
+{
+    if (a.memory) a.memory += bytes;
+    return a;
+}
+
+/* Bytes of a mask that two rows share are written twice. */
+static void clear_row_ends(const pass *p, const region *r)
+{
+    for (ptrdiff_t row = 0; row < r->rows && p->to_mask; row++) {
+        const size_t end = r->bit + (size_t)((row + 1) * p->plan.row);
+        if (end % 8) p->to_mask[end / 8] = 0;
+    }
+}
+
+/* As in walk_in_order: the same with rows that begin and end at a cache line. */
+static void walk_long_rows_in_order(const worker *w, const region *r)
+{
+    const pass *p = w->pass;
+    const ptrdiff_t head = p->turns && r->contiguous && r->rows > 1 ? to_line(p, r->out.memory) : 0,
+                    last = r->rows - 1, bytes = head * (ptrdiff_t)p->size;
+    if (head == 0) {
+        walk_long_rows(w, r);
+        return;
+    }
+    walk_bands(w, r, (rectangle){0, 1, 0, head}, 1, head);
+    const worker turned = turn(w, head);
+    region t = *r;
+    t.source = later(r->source, bytes);
+    t.gradient = later(r->gradient, bytes);
+    t.out = later(r->out, bytes);
+    t.bit += (size_t)head;
+    t.rows = last;
+    clear_row_ends(p, &t);
+    walk_long_rows(&turned, &t);
+    walk_bands(w, r, (rectangle){last, 1, head, r->length - head}, 1, BLOCK_BYTES / (ptrdiff_t)p->width);
+    carry_accumulators(w, 0, w->n_positions, head);
+}
+
 void rf_walk(const worker *w, const region *r)
 {
     const pass *p = w->pass;
-    const ptrdiff_t n = r->rows * r->length, lines = LINE / (ptrdiff_t)p->size,
-                    block_of_rows = BLOCK_BYTES / (ptrdiff_t)p->width;
-    const rectangle all = {0, r->rows, 0, r->length};
+    const ptrdiff_t n = r->rows * r->length, lines = LINE / (ptrdiff_t)p->size;
     if (p->plain && r->contiguous)
         walk_in_order(w, r, n < lines ? n : n / lines * lines);
     else if (p->plain && r->length >= LONG_ROW)
-        walk_bands(w, r, all, 1, r->length);
-    else if (p->banded && rectifies(p, r->out.step))
-        rectify_bands(w, r, block_of_rows);
-    else if (p->banded && !rf_is_intel() && p->large)
-        walk_columns(w, r, block_of_rows);
+        walk_bands(w, r, (rectangle){0, r->rows, 0, r->length}, 1, r->length);
     else if (p->banded)
-        walk_bands(w, r, all, BAND, block_of_rows);
+        walk_long_rows_in_order(w, r);
     else
         walk_in_order(w, r, whole_block(w));
 }

@@ -816,18 +816,29 @@ static void large_passes(void)
         }
 }
 
-/* Elsewhere than on Intel's processors by columns: of relu, and of what has a mask whose rows share bytes. */
+/* Elsewhere than on Intel's processors by columns: what has a mask whose rows share bytes, relu in a loop of
+ * its own, and rows that are whole cache lines, but begin between two. */
 static void wide_passes(void)
 {
     const rf_activation relu = rf_activation_by_name("relu"),
-                        leaky_relu = rf_activation_by_name("leaky_relu");
+                        leaky_relu = rf_activation_by_name("leaky_relu"),
+                        prelu = rf_activation_by_name("prelu");
+    const rf_shape odd = {139, 7685, 1}, wider = {260, 4112, 1}, lines = {1030, 1024, 1};
     FOR_EACH_DTYPE(dtype)
         FOR_EACH_ISA(isa) {
-            passes_are_the_plain_loop(isa, leaky_relu, dtype, (rf_shape){139, 7685, 1}, 0, CONTIGUOUS,
-                                      PADDED);
-            passes_are_the_plain_loop(isa, relu, dtype, (rf_shape){260, 4112, 1}, 2, CONTIGUOUS, CONTIGUOUS);
-            passes_are_the_plain_loop(isa, relu, dtype, (rf_shape){260, 4112, 1}, LAST_WISH, CONTIGUOUS,
-                                      PADDED);
+            passes_are_the_plain_loop(isa, leaky_relu, dtype, odd, 0, CONTIGUOUS, PADDED);
+            passes_are_the_plain_loop(isa, relu, dtype, wider, 2, CONTIGUOUS, CONTIGUOUS);
+            passes_are_the_plain_loop(isa, relu, dtype, wider, LAST_WISH, CONTIGUOUS, PADDED);
+            passes_are_the_plain_loop(isa, leaky_relu, dtype, lines, 0, CONTIGUOUS, PADDED);
+            passes_are_the_plain_loop(isa, prelu, dtype, lines, 2, CONTIGUOUS, CONTIGUOUS);
+            passes_are_the_plain_loop(isa, relu, dtype, lines, LAST_WISH, CONTIGUOUS, CONTIGUOUS);
+        }
+    FOR_EACH_ISA(isa)
+        for (size_t wish = 0; wish < 4; wish += 2) {
+            halves_are_the_float_pass(isa, wish ? prelu : leaky_relu, RF_FLOAT16, (rf_shape){2200, 1024, 1},
+                                      wish);
+            halves_are_the_float_pass(isa, wish ? prelu : leaky_relu, RF_BFLOAT16, (rf_shape){310, 7685, 1},
+                                      wish);
         }
 }
 
@@ -838,8 +849,7 @@ void test_large_units(void)
     for (int intel = 0; intel < 2; intel++) {
         rf_assume_intel(intel);
         large_passes();
+        wide_passes();
     }
-    rf_assume_intel(0);
-    wide_passes();
     rf_assume_intel(-1);
 }
