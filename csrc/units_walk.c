@@ -367,19 +367,22 @@ static void sum_gradients(const worker *w, const region *r, const block *b, cons
     const pass *p = w->pass;
     const ptrdiff_t width = (ptrdiff_t)p->width;
     const rf_positions *at = &w->at;
-    const char *weight = scratch(w, WEIGHT_RESULT), *next[2] = {NULL, NULL};
+    const struct {
+        double *sum;
+        const char *of;
+    } sums[] = {{at->sum, gradient}, {at->weight_sum, scratch(w, WEIGHT_RESULT)}};
     const rf_ahead ahead = {.all = !rf_is_intel()};
-    if (b->streams && !p->half) coming_next(p, r, b, 0, next);
     piece q = {0};
     while (next_piece(&q, w, b)) {
-        const char *here = gradient + q.from * width;
-        if (at->sum)
-            p->loops->add_up(at->sum + q.position, q.rows, q.width, here,
+        const char *here = gradient + q.from * width, *next[2] = {NULL, NULL};
+        if (b->streams && !p->half) coming_next(p, r, b, 0, next);
+        for (int k = 0; k < 2; k++) {
+            if (!sums[k].sum) continue;
+            p->loops->add_up(sums[k].sum + q.position, q.rows, q.width, sums[k].of + q.from * width,
                              next[0] ? next[0] + q.from * width : NULL,
                              next[1] ? next[1] + q.from * width : NULL, &ahead);
-        if (at->weight_sum)
-            p->loops->add_up(at->weight_sum + q.position, q.rows, q.width, weight + q.from * width, NULL,
-                             NULL, NULL);
+            next[0] = next[1] = NULL; /* once */
+        }
         if (at->active &&
             p->loops->count_nonzero(position(w, at->active, q.position), q.rows, q.width, here) &&
             at->nonfinite)
