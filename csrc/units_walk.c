@@ -83,23 +83,35 @@ static void copy_rows(const worker *w, const region *r, const array *a, const bl
     }
 }
 
+/* Bytes from a strip to what is fetched meanwhile. */
+static ptrdiff_t to_next(const pass *p, const array *a, const block *b)
+{
+    const ptrdiff_t blocks = b->band && !rf_is_intel() ? 2 : 1;
+    return b->down ? b->rows * a->step : blocks * b->width * (ptrdiff_t)p->size;
+}
+
+/* Halves are widened at once, whatever they are needed for: where the next ones are below them, the processor
+ * does not see them come. */
+static void fetch_below(const pass *p, const array *a, const block *b)
+{
+    if (!b->band || !p->large || rf_is_intel()) return;
+    const char *next = strip_of(p, a, b, 0) + to_next(p, a, b);
+    for (ptrdiff_t i = 0; i < b->width * (ptrdiff_t)p->size; i += LINE) __builtin_prefetch(next + i, 0, 2);
+}
+
 static strips fetch(const worker *w, const region *r, const array *a, const block *b, enum scratch where)
 {
     const pass *p = w->pass;
     const int in_place = b->band || r->contiguous;
     if (in_place && !p->half) return (strips){strip_of(p, a, b, 0), a->step};
     strips to = in_scratch(w, b, where);
-    if (!in_place) copy_rows(w, r, a, b, to.at, 1);
+    if (in_place)
+        fetch_below(p, a, b);
+    else
+        copy_rows(w, r, a, b, to.at, 1);
     for (ptrdiff_t k = 0; k < b->rows && in_place; k++)
         p->half->widen((float *)(to.at + k * to.stride), (const uint16_t *)strip_of(p, a, b, k), b->width);
     return to;
-}
-
-/* Bytes from a strip to what is fetched meanwhile. */
-static ptrdiff_t to_next(const pass *p, const array *a, const block *b)
-{
-    const ptrdiff_t blocks = b->band && !rf_is_intel() ? 2 : 1;
-    return b->down ? b->rows * a->step : blocks * b->width * (ptrdiff_t)p->size;
 }
 
 /* Where the inputs of the next block are, strip k; NULL past the last. */
