@@ -9,6 +9,10 @@
  * that are computed together take turns. */
 #pragma GCC optimize("vect-cost-model=dynamic", "unswitch-loops", "schedule-insns", "sched-pressure")
 #endif
+#ifdef __AVX512F__
+/* Constants are operands in memory there: to keep them in registers takes 8 KB, and gains nothing. */
+#pragma GCC optimize("no-gcse")
+#endif
 #endif
 #include "kernels.h"
 

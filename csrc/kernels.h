@@ -116,9 +116,9 @@ typedef struct {
                                   ptrdiff_t ahead);
     void (*count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *v);
     void (*add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *y);
-    /* meanwhile fetches what is needed next, of one input or of two; NULL: nothing */
+    /* meanwhile fetches what is needed next, of one input or of two, all of it or a quarter; NULL: nothing */
     void (*add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *g, const void *next,
-                   const void *next_too, const rf_ahead *ahead);
+                   const void *next_too, int all);
     int (*count_nonzero)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *g);
     /* by rf_mask */
     void (*pack[3])(uint64_t *words, const void *v, ptrdiff_t n, const void *gate, const void *ceiling,

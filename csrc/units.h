@@ -6,6 +6,12 @@
  *
  * Whether all elements are finite is asked of a block as a whole, at half the price of counting the others;
  * only a block that holds others counts them. */
+#if defined(__AVX512F__) && !defined(__clang__)
+/* Memory is what these wait for: in the order that saves registers counting takes up to 1.15 times as long,
+ * a gradient by its mask 1.1 times. */
+#pragma GCC push_options
+#pragma GCC optimize("no-sched-pressure")
+#endif
 
 /* The sign bit is set if x is NaN or infinite: a full exponent overflows into it. */
 static RF_INLINE U F(overflow)(T x) { return (F(bits)(x) & ~F(SIGN_BIT)) + ((U)1 << F(MANTISSA_BITS)); }
@@ -261,15 +267,16 @@ static RF_INLINE void F(add_rows)(int n_rows, double *sum, ptrdiff_t width, cons
 }
 
 static void F(add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *from, const void *next,
-                      const void *next_too, const rf_ahead *ahead)
+                      const void *next_too, int all)
 {
     const T *g = from, *a = next, *b = next_too;
+    const rf_ahead ahead = {.all = all};
     for (ptrdiff_t n; rows > 0; rows -= n, g += n * width) {
         n = rows < 4 ? 1 : 4;
         if (n == 4)
-            F(add_rows)(4, sum, width, g, a, b, ahead);
+            F(add_rows)(4, sum, width, g, a, b, &ahead);
         else
-            F(add_rows)(1, sum, width, g, a, b, ahead);
+            F(add_rows)(1, sum, width, g, a, b, &ahead);
         if (a) a += n * width;
         if (b) b += n * width;
     }
@@ -488,3 +495,6 @@ static const rf_unit_loops F(unit_loops) = {
     .fold_max = F(fold_max),
     .fold_min = F(fold_min),
 };
+#if defined(__AVX512F__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif

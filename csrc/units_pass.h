@@ -47,7 +47,7 @@ typedef struct {
     int level;              /* RF_SEE_... */
     totals wanted;
     int one_weight; /* for all units: so is its gradient */
-    int banded;     /* rows long: four of them are walked side by side */
+    int banded;     /* rows long: walked in bands or columns */
     int large;      /* past a core's own caches */
     int streams;    /* the output goes past the cache */
     int plain;      /* elementwise: one loop over all of it */
@@ -83,6 +83,13 @@ typedef struct {
 
 static inline ptrdiff_t at_most(ptrdiff_t n, ptrdiff_t limit) { return n < limit ? n : limit; }
 static inline ptrdiff_t at_least(ptrdiff_t n, ptrdiff_t limit) { return n > limit ? n : limit; }
+
+/* An array of the pass from another place on. */
+static inline array moved(const pass *p, array a, ptrdiff_t rows, ptrdiff_t elements)
+{
+    if (a.memory) a.memory += rows * a.step + elements * (ptrdiff_t)p->size;
+    return a;
+}
 
 /* Elements up to the next cache line of an array like the output. */
 static inline ptrdiff_t to_line(const pass *p, const char *memory)

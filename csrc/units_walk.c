@@ -3,7 +3,8 @@
  *
  * A block has strips of consecutive elements. Short rows: one strip, which is whole rows of positions where
  * it can be. Long rows: a band, four strips that lie below each other, so that the accumulators of a
- * position, which do not fit into L1 then, are loaded once for four elements.
+ * position, which do not fit into L1 then, are loaded once for four elements. Or single strips, in columns
+ * from top to bottom whose accumulators do fit.
  *
  * relu that streams and counts, but nothing else, has a loop of its own instead of blocks: rectify. */
 #include "units_pass.h"
@@ -15,8 +16,9 @@ enum {
     LONG_ROW = 1024, /* elements from which a strip streams, or is worth a call of its own */
     BAND = 4,
     AHEAD_BYTES = 2 * BLOCK_BYTES,       /* one block is too late: counting takes a sixth longer */
-    COLUMN_BYTES = 2 * BLOCK_BYTES,      /* wide, at most, are bands from top to bottom */
-    FIRST_LEVEL_BYTES = 8 * BLOCK_BYTES, /* less is read from there again and again */
+    COLUMN_BYTES = 2 * BLOCK_BYTES,      /* wide, at most, are columns from top to bottom */
+    COLUMN_ROWS = 16,                    /* fewer are not worth a column: what is read again is little */
+    FIRST_LEVEL_BYTES = 8 * BLOCK_BYTES, /* that much is read from there again and again */
 };
 
 typedef struct {
@@ -24,7 +26,7 @@ typedef struct {
     ptrdiff_t rows, width; /* strips, and elements of each */
     ptrdiff_t position;
     int band;    /* strips are parts of rows; else `first` goes on into the next rows */
-    int down;    /* the next block is below this one; else it is what follows in its rows */
+    int down;    /* what is fetched meanwhile lies below; else it is what follows in the rows */
     int streams; /* the output goes past the cache */
 } block;
 
@@ -383,7 +385,7 @@ static void sum_gradients(const worker *w, const region *r, const block *b, cons
         double *sum;
         const char *of;
     } sums[] = {{at->sum, gradient}, {at->weight_sum, scratch(w, WEIGHT_RESULT)}};
-    const rf_ahead ahead = {.all = !rf_is_intel()};
+    const int all = !rf_is_intel();
     piece q = {0};
     while (next_piece(&q, w, b)) {
         const char *here = gradient + q.from * width, *next[2] = {NULL, NULL};
@@ -392,7 +394,7 @@ static void sum_gradients(const worker *w, const region *r, const block *b, cons
             if (!sums[k].sum) continue;
             p->loops->add_up(sums[k].sum + q.position, q.rows, q.width, sums[k].of + q.from * width,
                              next[0] ? next[0] + q.from * width : NULL,
-                             next[1] ? next[1] + q.from * width : NULL, &ahead);
+                             next[1] ? next[1] + q.from * width : NULL, all);
             next[0] = next[1] = NULL; /* once */
         }
         if (at->active &&
@@ -457,7 +459,7 @@ typedef struct {
 static void walk_bands(const worker *w, const region *r, rectangle q, ptrdiff_t most_rows,
                        ptrdiff_t most_columns)
 {
-    block b = {.band = 1, .down = q.width < r->length, .streams = w->pass->streams};
+    block b = {.band = 1, .down = q.rows > 1 && q.width < r->length, .streams = w->pass->streams};
     for (b.row = q.row; b.row < q.row + q.rows; b.row += b.rows) {
         b.rows = at_most(most_rows, q.row + q.rows - b.row);
         const ptrdiff_t columns = at_least(most_columns / b.rows / 64 * 64, 64), end = q.first + q.width;
@@ -486,10 +488,10 @@ static void walk_columns(const worker *w, const region *r, ptrdiff_t most)
 
 /* ---- without blocks */
 
-static int rectifies(const pass *p, ptrdiff_t row_bytes)
+static int rectifies(const pass *p)
 {
     return p->activation == RF_relu && p->streams && !p->gradient.memory && !p->half && !p->to_mask &&
-           !p->wanted.sum && p->loops->relu[p->bias != NULL][p->level] && row_bytes % LINE == 0;
+           !p->wanted.sum && p->loops->relu[p->bias != NULL][p->level];
 }
 
 /* A rectangle whose rows lie `from` and `to` bytes apart, of positions from `position` on. */
@@ -499,10 +501,12 @@ static void rectify(const worker *w, const char *z, ptrdiff_t from, char *y, ptr
     const pass *p = w->pass;
     const ptrdiff_t size = (ptrdiff_t)p->width,
                     read_often = (2 + (p->bias != NULL) + (p->level >= RF_SEE_MAX)) * width * size;
-    const int by_columns = !rf_is_intel() && read_often >= FIRST_LEVEL_BYTES;
-    const ptrdiff_t most = by_columns ? BLOCK_BYTES / size : width, ahead = rf_is_intel() ? RF_SIDE_BY_SIDE
-                                                                            : by_columns  ? from
-                                                                                          : RF_AHEAD_LITTLE;
+    const int by_columns = !rf_is_intel() && rows >= COLUMN_ROWS && read_often > FIRST_LEVEL_BYTES;
+    const ptrdiff_t most = by_columns ? BLOCK_BYTES / size : width;
+    const ptrdiff_t ahead = rf_is_intel()                 ? RF_SIDE_BY_SIDE
+                            : by_columns                  ? from
+                            : width * size > COLUMN_BYTES ? RF_AHEAD
+                                                          : RF_AHEAD_LITTLE;
     int odd = 0;
     for (ptrdiff_t first = 0; first < width; first += most)
         odd |= p->loops->relu[p->bias != NULL][p->level](&w->at, position + first, rows,
@@ -591,7 +595,7 @@ static void walk_in_order(const worker *w, const region *r, ptrdiff_t whole)
     const worker turned = turn(w, head);
     b.first = head;
     b.streams = streams;
-    if (streams && rectifies(p, row * size) && row * size % RF_PIECE_BYTES == 0) {
+    if (streams && rectifies(p) && row * size % RF_PIECE_BYTES == 0) {
         const ptrdiff_t rows = (n - head) / row, bytes = row * size;
         rectify(&turned, r->source.memory + head * size, bytes, r->out.memory + head * size, bytes, rows, row,
                 0);
@@ -610,24 +614,19 @@ static void walk_long_rows(const worker *w, const region *r)
 {
     const pass *p = w->pass;
     const ptrdiff_t most = BLOCK_BYTES / (ptrdiff_t)p->width;
-    if (rectifies(p, r->out.step))
+    if (rectifies(p) && r->out.step % LINE == 0)
         rectify_bands(w, r, most);
-    else if (p->large && !rf_is_intel())
+    else if (p->large && !rf_is_intel() && r->rows >= COLUMN_ROWS)
         walk_columns(w, r, most);
     else
         walk_bands(w, r, (rectangle){0, r->rows, 0, r->length}, BAND, most);
 }
 
-static array later(array a, ptrdiff_t bytes)
-{
-    if (a.memory) a.memory += bytes;
-    return a;
-}
-
-/* Bytes of a mask that two rows share are written twice. */
+/* Bytes of a mask in which a turned row ends and the next begins: either adds its bits to what is there. */
 static void clear_row_ends(const pass *p, const region *r)
 {
-    for (ptrdiff_t row = 0; row < r->rows && p->to_mask; row++) {
+    if (!p->to_mask) return;
+    for (ptrdiff_t row = 0; row < r->rows; row++) {
         const size_t end = r->bit + (size_t)((row + 1) * p->plan.row);
         if (end % 8) p->to_mask[end / 8] = 0;
     }
@@ -637,8 +636,7 @@ static void clear_row_ends(const pass *p, const region *r)
 static void walk_long_rows_in_order(const worker *w, const region *r)
 {
     const pass *p = w->pass;
-    const ptrdiff_t head = p->turns && r->contiguous && r->rows > 1 ? to_line(p, r->out.memory) : 0,
-                    last = r->rows - 1, bytes = head * (ptrdiff_t)p->size;
+    const ptrdiff_t head = p->turns && r->rows > 1 ? to_line(p, r->out.memory) : 0, last = r->rows - 1;
     if (head == 0) {
         walk_long_rows(w, r);
         return;
@@ -646,9 +644,9 @@ static void walk_long_rows_in_order(const worker *w, const region *r)
     walk_bands(w, r, (rectangle){0, 1, 0, head}, 1, head);
     const worker turned = turn(w, head);
     region t = *r;
-    t.source = later(r->source, bytes);
-    t.gradient = later(r->gradient, bytes);
-    t.out = later(r->out, bytes);
+    t.source = moved(p, r->source, 0, head);
+    t.gradient = moved(p, r->gradient, 0, head);
+    t.out = moved(p, r->out, 0, head);
     t.bit += (size_t)head;
     t.rows = last;
     clear_row_ends(p, &t);
