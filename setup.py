@@ -95,8 +95,8 @@ class BuildWithLibrary(build_ext):
         return self.compiler.compile(
             sources,
             output_dir=f"{self.build_temp}/{folder}",
-            # Python's own flags let integers wrap; then gcc made no vectors of a copy past the cache
-            extra_postargs=[*COMMON, "-fno-wrapv", *self.no_symbols(), *flags],
+            # Python's own flags let integers and pointers wrap; then gcc made no vectors of a copy past the cache
+            extra_postargs=[*COMMON, "-fno-wrapv", "-fstrict-overflow", *self.no_symbols(), *flags],
             depends=sources,
         )
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Around the limits of units.c: rows below 256 elements share a row of positions, blocks have 1024 or 512. */
+/* Around the limits of units.c: rows below 128 elements share a row of positions, blocks have 1024 or 512. */
 static const rf_shape small_shapes[] = {
     /* inner 1 */
     {1, 1, 1},
@@ -17,6 +17,7 @@ static const rf_shape small_shapes[] = {
     {300, 1, 1},
     {130, 3, 1},
     {37, 17, 1},
+    {37, 97, 1},
     {32, 64, 1},
     {5, 128, 1},
     {3, 255, 1},
@@ -40,7 +41,7 @@ static const rf_shape small_shapes[] = {
 static const rf_shape large_shapes[] = {
     {300001, 1, 1}, {90001, 3, 1},   {8229, 64, 1},   {600, 500, 1},  {300, 300, 3},
     {3, 1, 300000}, {350, 2, 1025},  {2, 3, 300001},  {19, 20001, 1}, {17, 7001, 5},
-    {4100, 256, 1}, {1200, 1000, 1}, {1, 2, 1 << 19},
+    {4100, 256, 1}, {1200, 1000, 1}, {1, 2, 1 << 19}, {12001, 90, 1}, {1, 1200007, 1},
 };
 
 enum layout { CONTIGUOUS, PADDED, BACKWARDS, SIDE_BY_SIDE, IN_PLACE, IN_PLACE_OF_SOURCE, REPEATED };
@@ -717,7 +718,6 @@ static void rectifying_in_every_order_gives_the_same(const char *isa, rf_dtype d
 {
     enum { WIDEST = 2048, MOST = 1 << 16 };
     static const ptrdiff_t widths[] = {32, 96, WIDEST};
-    static const ptrdiff_t orders[] = {RF_AHEAD, RF_SIDE_BY_SIDE};
     static double active[2][WIDEST], max[2][WIDEST], gate[WIDEST], bias[WIDEST];
     const rf_unit_loops *loops = rf_active_kernels()->units[dtype];
     buffer z = make_buffer(dtype, MOST, 0), y[2] = {make_buffer(dtype, MOST, 0), make_buffer(dtype, MOST, 0)};
@@ -726,26 +726,30 @@ static void rectifying_in_every_order_gives_the_same(const char *isa, rf_dtype d
     for (size_t w = 0; w < 2 * LENGTH_OF(widths); w++)
         for (int with_bias = 0; with_bias < 2; with_bias++)
             for (int level = RF_SEE_ACTIVE; level < RF_SEE_MIN; level++) {
-                /* some sheets, and rows that are left; with gaps and without */
+                /* some sheets, and rows that are left; without gaps and with different ones */
                 const ptrdiff_t width = widths[w / 2], step = width + (w % 2 ? 32 : 0),
-                                rows = MOST / step - 3;
-                int odd[2];
+                                z_step = step + (w % 2 ? 64 : 0), rows = MOST / z_step - 3;
+                /* the last one: what is fetched lies a row below */
+                const ptrdiff_t orders[] = {RF_AHEAD_LITTLE, RF_SIDE_BY_SIDE, RF_AHEAD,
+                                            z_step * (ptrdiff_t)dtype_size(dtype)};
                 if (!loops->relu[with_bias][level]) continue; /* not worth its code */
-                for (int k = 0; k < 2; k++) {
+                int odd[2];
+                for (size_t order = 0; order < LENGTH_OF(orders); order++) {
+                    const int k = order > 0;
                     memset(active[k], 0, sizeof active[k]);
                     memset(y[k].data, 0xA5, y[k].bytes);
                     loops->fill(max[k], -HUGE_VAL, WIDEST);
                     const rf_positions at = {.bias = bias, .gate = gate, .active = active[k], .max = max[k]};
-                    odd[k] = loops->relu[with_bias][level](&at, 0, rows, width, z.data, step, y[k].data, step,
-                                                           orders[k]);
+                    odd[k] = loops->relu[with_bias][level](&at, 0, rows, width, z.data, z_step, y[k].data,
+                                                           step, orders[order]);
+                    if (k == 0) continue;
+                    check(odd[0] == odd[1] && !memcmp(y[0].data, y[1].data, y[0].bytes) &&
+                              !memcmp(active[0], active[1], sizeof active[0]) &&
+                              !memcmp(max[0], max[1], sizeof max[0]) && canaries_alive(&y[0]) &&
+                              canaries_alive(&y[1]),
+                          "%s relu %s, rows of %td, level %d, bias %d: order %zu differs from rows in order",
+                          isa, dtype_name(dtype), width, level, with_bias, order);
                 }
-                check(odd[0] == odd[1] && !memcmp(y[0].data, y[1].data, y[0].bytes) &&
-                          !memcmp(active[0], active[1], sizeof active[0]) &&
-                          !memcmp(max[0], max[1], sizeof max[0]) && canaries_alive(&y[0]) &&
-                          canaries_alive(&y[1]),
-                      "%s relu %s, rows of %td, level %d, bias %d: pages side by side differ from rows in "
-                      "order",
-                      isa, dtype_name(dtype), width, level, with_bias);
             }
     free_buffer(&z);
     free_buffer(&y[0]);
