@@ -12,8 +12,8 @@
 #ifdef __AVX512F__
 /* There the scheduler follows GCC's other model of register pressure (--param in isa_flags.txt; a pragma
  * cannot say so): fewer numbers wait in memory, and what is costly takes 0.87 to 1.0 of the time. With AVX2's
- * 16 registers it gains nothing. */
-/* Constants are operands in memory there: to keep them in registers takes 8 KB, and gains nothing. */
+ * 16 registers it gains nothing. Constants are operands in memory: to keep them in registers, too, takes 8 KB
+ * and gains nothing. */
 #pragma GCC optimize("no-gcse")
 #endif
 #endif
