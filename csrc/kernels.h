@@ -102,14 +102,16 @@ typedef struct {
 } rf_ahead;
 
 /* How much a pass counts: each level includes those before. */
-enum { RF_SEE_NOTHING, RF_SEE_ACTIVE, RF_SEE_MAX, RF_SEE_MIN, RF_SEE_LEVELS };
+enum { RF_SEE_NOTHING, RF_SEE_ACTIVE, RF_SEE_MAX, RF_SEE_LEVELS };
 
 typedef struct {
-    /* with a bias or not, at a level: v = z + bias, and counts; whether an element is not finite (from
+    /* With a bias or not, at a level: v = z + bias, and counts; whether an element is not finite (from
      * SEE_MAX). Rows of z are `stride` elements apart, those of v `width`. */
     int (*see[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
                                  const void *z, ptrdiff_t stride, void *v, const rf_ahead *ahead);
-    /* The same and relu past the cache in one loop, at two levels; rows of y are `y_stride` elements apart.
+    /* of v, whose rows are `stride` elements apart */
+    void (*see_min)(void *min, ptrdiff_t rows, ptrdiff_t width, const void *v, ptrdiff_t stride);
+    /* Counts and relu past the cache in one loop, at two levels; rows of y are `y_stride` elements apart.
      * Asks for whole RF_PIECE_BYTES of each row. */
     int (*relu[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
                                   const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride,

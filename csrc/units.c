@@ -106,7 +106,7 @@ static ptrdiff_t lay_out(worker *w, char *memory)
         at->active = carve(&memory, &used, bytes, head);
     if (t->nonfinite) at->nonfinite = carve(&memory, &used, bytes, head);
     if (p->level >= RF_SEE_MAX) at->max = carve(&memory, &used, bytes, head);
-    if (p->level >= RF_SEE_MIN) at->min = carve(&memory, &used, bytes, head);
+    if (t->min) at->min = carve(&memory, &used, bytes, head);
     if (t->sum) at->sum = (double *)carve(&memory, &used, n * of_double, p->head * of_double);
     if (t->weight_sum) at->weight_sum = (double *)carve(&memory, &used, n * of_double, p->head * of_double);
     return used;
@@ -543,10 +543,9 @@ rf_status rf_run_units_forward(const rf_units_forward_args *a)
         .to_mask = a->mask,
         .bias = a->bias,
         .direction = RF_FORWARD,
-        .level = c->min                   ? RF_SEE_MIN
-                 : c->max || c->nonfinite ? RF_SEE_MAX
-                 : c->active              ? RF_SEE_ACTIVE
-                                          : RF_SEE_NOTHING,
+        .level = c->max || c->nonfinite || c->min ? RF_SEE_MAX
+                 : c->active                      ? RF_SEE_ACTIVE
+                                                  : RF_SEE_NOTHING,
         .wanted = {c->active, c->nonfinite, c->max, c->min, c->sum_abs, NULL},
     };
     set_up(&p, a->activation, a->dtype, &a->shape, a->params, a->param_per_unit);

@@ -30,7 +30,7 @@ static RF_INLINE COUNT F(counted)(COUNT n, int yes)
 
 typedef struct {
     COUNT active;
-    T max, min;
+    T max;
     U overflow;
 } TYPE(seen);
 
@@ -43,7 +43,6 @@ static RF_INLINE void F(see)(int with_bias, int level, TYPE(seen) *s, T z, T bia
         s->overflow |= F(overflow)(x);
         s->max = x > s->max ? x : s->max;
     }
-    if (level >= RF_SEE_MIN) s->min = x < s->min ? x : s->min;
 }
 
 /* Prefetches what lies at columns i and those after it: of all rows, or a quarter. */
@@ -68,7 +67,7 @@ static RF_INLINE U F(observe_columns)(int with_bias, int level, int n_rows, cons
 {
     const T *biases = with_bias ? at->bias : z, *gates = level >= RF_SEE_ACTIVE ? at->gate : z;
     COUNT *active = at->active;
-    T *max = at->max, *min = at->min;
+    T *max = at->max;
     U overflow = 0;
     RF_INDEPENDENT
     for (ptrdiff_t i = from; i < to; i++) {
@@ -76,7 +75,6 @@ static RF_INLINE U F(observe_columns)(int with_bias, int level, int n_rows, cons
         TYPE(seen) s = {.overflow = overflow};
         if (level >= RF_SEE_ACTIVE) s.active = active[i];
         if (level >= RF_SEE_MAX) s.max = max[i];
-        if (level >= RF_SEE_MIN) s.min = min[i];
         F(see)(with_bias, level, &s, z[i], bias, gate, v + i);
         if (n_rows > 1) {
             F(see)(with_bias, level, &s, z[stride + i], bias, gate, v + width + i);
@@ -85,7 +83,6 @@ static RF_INLINE U F(observe_columns)(int with_bias, int level, int n_rows, cons
         }
         if (level >= RF_SEE_ACTIVE) active[i] = s.active;
         if (level >= RF_SEE_MAX) max[i] = s.max;
-        if (level >= RF_SEE_MIN) min[i] = s.min;
         overflow = s.overflow;
     }
     return overflow;
@@ -115,7 +112,6 @@ static rf_positions F(positions_from)(const rf_positions *at, ptrdiff_t first)
         .gate = F(moved)(at->gate, first),
         .active = at->active ? (COUNT *)at->active + first : NULL,
         .max = F(moved)(at->max, first),
-        .min = F(moved)(at->min, first),
     };
 }
 
@@ -143,11 +139,29 @@ static RF_INLINE int F(observe)(int with_bias, int level, const rf_positions *at
 OBSERVE(add_bias, 1, RF_SEE_NOTHING)
 OBSERVE(see_active, 0, RF_SEE_ACTIVE)
 OBSERVE(see_max, 0, RF_SEE_MAX)
-OBSERVE(see_min, 0, RF_SEE_MIN)
 OBSERVE(add_bias_see_active, 1, RF_SEE_ACTIVE)
 OBSERVE(add_bias_see_max, 1, RF_SEE_MAX)
-OBSERVE(add_bias_see_min, 1, RF_SEE_MIN)
 #undef OBSERVE
+
+/* Smallest numbers are seldom asked for: a loop of its own, of what is in cache by then. */
+static void F(see_min)(void *min, ptrdiff_t rows, ptrdiff_t width, const void *from, ptrdiff_t stride)
+{
+    T *least = min;
+    const T *v = from;
+    for (; rows >= 4; rows -= 4, v += 4 * stride) {
+        RF_INDEPENDENT
+        for (ptrdiff_t i = 0; i < width; i++) {
+            T low = v[i] < least[i] ? v[i] : least[i];
+            low = v[stride + i] < low ? v[stride + i] : low;
+            low = v[2 * stride + i] < low ? v[2 * stride + i] : low;
+            least[i] = v[3 * stride + i] < low ? v[3 * stride + i] : low;
+        }
+    }
+    for (; rows > 0; rows--, v += stride) {
+        RF_INDEPENDENT
+        for (ptrdiff_t i = 0; i < width; i++) least[i] = v[i] < least[i] ? v[i] : least[i];
+    }
+}
 
 #if !RF_SMALL /* else not worth the code */
 /* A piece of relu(z + bias) past the cache, counted in the same loop, from column i of a row on. */
@@ -477,8 +491,8 @@ static void F(fold_max)(double *to, void *from, const rf_fold *f) { F(fold_extre
 static void F(fold_min)(double *to, void *from, const rf_fold *f) { F(fold_extremes)(to, from, f, -1); }
 
 static const rf_unit_loops F(unit_loops) = {
-    .see = {{NULL, F(see_active), F(see_max), F(see_min)},
-            {F(add_bias), F(add_bias_see_active), F(add_bias_see_max), F(add_bias_see_min)}},
+    .see = {{NULL, F(see_active), F(see_max)}, {F(add_bias), F(add_bias_see_active), F(add_bias_see_max)}},
+    .see_min = F(see_min),
 #if !RF_SMALL
     .relu = {{NULL, F(relu_see_active), F(relu_see_max)},
              {NULL, F(add_bias_relu_see_active), F(add_bias_relu_see_max)}},

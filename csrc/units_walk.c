@@ -287,6 +287,8 @@ static strips see(const worker *w, const region *r, const block *b)
             &w->at, q.position, q.rows, q.width, z.at + q.from * width, b->band ? z.stride / width : q.width,
             here, &ahead);
         if (odd && w->at.nonfinite) count_nonfinite(w, &q, here, stride);
+        if (w->at.min)
+            p->loops->see_min(position(w, w->at.min, q.position), q.rows, q.width, here, stride / width);
     }
     return v;
 }
@@ -491,7 +493,7 @@ static void walk_columns(const worker *w, const region *r, ptrdiff_t most)
 static int rectifies(const pass *p)
 {
     return p->activation == RF_relu && p->streams && !p->gradient.memory && !p->half && !p->to_mask &&
-           !p->wanted.sum && p->loops->relu[p->bias != NULL][p->level];
+           !p->wanted.min && !p->wanted.sum && p->loops->relu[p->bias != NULL][p->level];
 }
 
 /* A rectangle whose rows lie `from` and `to` bytes apart, of positions from `position` on. */

@@ -725,7 +725,7 @@ static void rectifying_in_every_order_gives_the_same(const char *isa, rf_dtype d
     sample_gradients(dtype, bias, WIDEST);
     for (size_t w = 0; w < 2 * LENGTH_OF(widths); w++)
         for (int with_bias = 0; with_bias < 2; with_bias++)
-            for (int level = RF_SEE_ACTIVE; level < RF_SEE_MIN; level++) {
+            for (int level = RF_SEE_ACTIVE; level < RF_SEE_LEVELS; level++) {
                 /* some sheets, and rows that are left; without gaps and with different ones */
                 const ptrdiff_t width = widths[w / 2], step = width + (w % 2 ? 32 : 0),
                                 z_step = step + (w % 2 ? 64 : 0), rows = MOST / z_step - 3;
