@@ -6,10 +6,9 @@
 #pragma GCC optimize("no-thread-jumps", "no-tree-pre")
 #ifndef __OPTIMIZE_SIZE__
 /* -O3 without its peeling and unrolling, which make code larger and nothing faster; and operations of vectors
- * that are computed together take turns. With AVX the scheduler follows GCC's other model of register
- * pressure
- * (--param in isa_flags.txt, for a pragma cannot say so): fewer numbers wait in memory, and what is costly
- * takes 0.87 to 1.0 of the time. */
+ * that are computed together take turns. With AVX the scheduler follows GCC's other model of pressure on
+ * registers (--param in isa_flags.txt, for a pragma cannot say so): fewer numbers wait in memory, and what is
+ * costly takes 0.87 to 1.0 of the time. */
 #pragma GCC optimize("vect-cost-model=dynamic", "unswitch-loops", "schedule-insns", "sched-pressure")
 #endif
 #ifdef __AVX512F__
@@ -32,15 +31,15 @@
 #if defined(__AVX512F__)
 #define RF_GROUP_F32 4
 #define RF_GROUP_F64 2
-#define RF_GROUP_LESS 4
+#define RF_GROUP_MEDIUM 4
 #elif defined(__AVX2__)
 #define RF_GROUP_F32 4 /* though numbers wait in memory: 0.77 to 1.05 of the time of 2 */
 #define RF_GROUP_F64 2
-#define RF_GROUP_LESS 2 /* of medium cost, or with a parameter and so with three copies */
+#define RF_GROUP_MEDIUM 2
 #else
 #define RF_GROUP_F32 1
 #define RF_GROUP_F64 1
-#define RF_GROUP_LESS 1
+#define RF_GROUP_MEDIUM 1
 #endif
 /* Some vectors, in registers. */
 #if defined(__clang__) || RF_GROUP_F32 == 1

@@ -12,7 +12,7 @@ enum {
     F(MAX_ARGS) = 5,
     F(VECTOR) = RF_VECTOR_BYTES / sizeof(T),
     F(GROUPED) = GROUP * F(VECTOR), /* at once where a vector takes long */
-    F(GROUPED_LESS) = (GROUP < RF_GROUP_LESS ? GROUP : RF_GROUP_LESS) * F(VECTOR),
+    F(GROUPED_MEDIUM) = (GROUP < RF_GROUP_MEDIUM ? GROUP : RF_GROUP_MEDIUM) * F(VECTOR),
     F(LINES) = 256 / sizeof(T), /* elements that are fetched or streamed at once where that is many */
     F(PIECE) = RF_PIECE_BYTES / sizeof(T),
     F(LINE) = 64 / sizeof(T),
@@ -207,7 +207,7 @@ static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, p
 {
     T line[F(GROUPED)] __attribute__((aligned(64))), same[F(VECTOR)] __attribute__((aligned(64)));
     for (ptrdiff_t j = 0; j < F(VECTOR); j++) same[j] = a.p0;
-    const ptrdiff_t together = row.cost == RF_COSTLY && !row.n_params ? F(GROUPED) : F(GROUPED_LESS);
+    const ptrdiff_t together = row.cost == RF_COSTLY ? F(GROUPED) : F(GROUPED_MEDIUM);
     const ptrdiff_t size = known ? together : F(VECTOR), step = constant ? 0 : size;
     /* the shorter vectors are, the longer takes arithmetic, and the more it costs to find the place */
     const int paged = !RF_SMALL && row.cost == RF_MEDIUM && 32 * row.n_data <= RF_VECTOR_BYTES;
