@@ -4,8 +4,9 @@
  *               <name>(x, params...), <name>_backward(grad_output, x, params...), and where the gradient can
  *               be told from the output, but not as from x: <name>_backward_y(grad_output, y, params...).
  *   RF_ROW      RF_ROW(name, KIND, cost, (param, default), (param, default), gate, ceiling, mask, formula)
- *               KIND     UNARY no parameter; PARAM one; PARAMS two; WEIGHT one that is learned: its backward
- *                        has a second output, <name>_backward_weight(grad_output, x)
+ *               KIND     UNARY no parameter; PARAM one; PARAMS two; SLOPE one, with 0 of which it is relu;
+ *                        WEIGHT such a one that is learned: its backward has a second output,
+ *                        <name>_backward_weight(grad_output, x)
  *               cost     RF_CHEAP: a few operations; RF_MEDIUM: about as long as memory takes; RF_COSTLY:
  *                        longer. Loops differ (loops.h), results do not
  *               gate     at or below it output and gradient are zero; ceiling: at or above it the gradient
@@ -329,7 +330,7 @@ RF_ROW(relu6,            UNARY,  RF_CHEAP,  RF_NO_PARAM,              RF_NO_PARA
 RF_FROM_Y(relu6, SHARED, relu6_backward)
 RF_ROW(squared_relu,     UNARY,  RF_CHEAP,  RF_NO_PARAM,              RF_NO_PARAM,      0, RF_NOWHERE, RF_MASK_NONE,
        "max(x, 0) ** 2")
-RF_ROW(leaky_relu,       PARAM,  RF_CHEAP,  ("negative_slope", 0.01), RF_NO_PARAM,      p[0] == 0 ? 0 : RF_NOWHERE, RF_NOWHERE, RF_MASK_SLOPE,
+RF_ROW(leaky_relu,       SLOPE,  RF_CHEAP,  ("negative_slope", 0.01), RF_NO_PARAM,      p[0] == 0 ? 0 : RF_NOWHERE, RF_NOWHERE, RF_MASK_SLOPE,
        "x if x > 0 else negative_slope * x")
 RF_FROM_Y(leaky_relu, SHARED, leaky_relu_backward)
 RF_ROW(prelu,            WEIGHT, RF_CHEAP,  ("weight", RF_REQUIRED),  RF_NO_PARAM,      p[0] == 0 ? 0 : RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,

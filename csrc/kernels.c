@@ -7,8 +7,8 @@
 #ifndef __OPTIMIZE_SIZE__
 /* -O3 without its peeling and unrolling, which make code larger and nothing faster; and operations of vectors
  * that are computed together take turns. With AVX the scheduler follows GCC's other model of pressure on
- * registers (--param in isa_flags.txt, for a pragma cannot say so): fewer numbers wait in memory, and what is
- * costly takes 0.87 to 1.0 of the time. */
+ * registers: fewer numbers wait in memory, and what is costly takes 0.87 to 1.0 of the time. That, and that
+ * targets of jumps are not aligned (3 KB less, nothing slower), isa_flags.txt says, for no pragma can. */
 #pragma GCC optimize("vect-cost-model=dynamic", "unswitch-loops", "schedule-insns", "sched-pressure")
 #endif
 #ifdef __AVX512F__
@@ -175,12 +175,12 @@ static void stream_out(void *to, const void *from, ptrdiff_t bytes, const void *
 static float first(float g, float x, float p, float q) { return (void)g, (void)p, (void)q, x; }
 static void copy_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead)
 {
-    map_f32((row_f32){first, NULL, 1, 0, RF_CHEAP}, args, n, constant, ahead);
+    map_f32((row_f32){.f = first, .n_data = 1, .cost = RF_CHEAP}, args, n, constant, ahead);
 }
 static float sum(float g, float x, float p, float q) { return (void)p, (void)q, g + x; }
 static void add_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead)
 {
-    map_f32((row_f32){sum, NULL, 2, 0, RF_CHEAP}, args, n, constant, ahead);
+    map_f32((row_f32){.f = sum, .n_data = 2, .cost = RF_CHEAP}, args, n, constant, ahead);
 }
 
 #define LOOPS_OF(name, type) {name##_loop_##type, name##_backward_loop_##type}

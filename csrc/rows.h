@@ -8,6 +8,7 @@
     static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return (void)g, (void)q, F(name)(x, p); }
 #define PARAMS_AS_MAP(name)                                                                                  \
     static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return (void)g, F(name)(x, p, q); }
+#define SLOPE_AS_MAP(name) PARAM_AS_MAP(name)
 #define WEIGHT_AS_MAP(name) PARAM_AS_MAP(name)
 #define UNARY_AS_GRADIENT(name)                                                                              \
     static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return (void)p, (void)q, F(name)(g, x); }
@@ -15,22 +16,33 @@
     static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return (void)q, F(name)(g, x, p); }
 #define PARAMS_AS_GRADIENT(name)                                                                             \
     static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return F(name)(g, x, p, q); }
+#define SLOPE_AS_GRADIENT(name) PARAM_AS_GRADIENT(name)
 #define WEIGHT_AS_GRADIENT(name) PARAM_AS_GRADIENT(name)
 #define SHARED_AS_GRADIENT(name)
 
-#define LOOP(name, cost, n_data, n_params, f_weight)                                                         \
+#define LOOP(name, ...)                                                                                      \
     static void F(name##_loop)(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead)                \
     {                                                                                                        \
-        F(map)((TYPE(row)){F(name##_map), f_weight, n_data, n_params, cost}, args, n, constant, ahead);      \
+        F(map)((TYPE(row)){.f = F(name##_map), __VA_ARGS__}, args, n, constant, ahead);                      \
     }
 
-#define UNARY_LOOPS(name, cost) LOOP(name, cost, 1, 0, NULL) LOOP(name##_backward, cost, 2, 0, NULL)
-#define PARAM_LOOPS(name, cost) LOOP(name, cost, 1, 1, NULL) LOOP(name##_backward, cost, 2, 1, NULL)
-#define PARAMS_LOOPS(name, cost) LOOP(name, cost, 1, 2, NULL) LOOP(name##_backward, cost, 2, 2, NULL)
-#define WEIGHT_LOOPS(name, cost)                                                                             \
-    LOOP(name, cost, 1, 1, NULL) LOOP(name##_backward, cost, 2, 1, F(name##_backward_weight))
-#define UNARY_LOOPS_Y(name) LOOP(name, RF_CHEAP, 2, 0, NULL)
-#define PARAM_LOOPS_Y(name) LOOP(name, RF_CHEAP, 2, 1, NULL)
+#define UNARY_LOOPS(name, COST)                                                                              \
+    LOOP(name, .n_data = 1, .n_params = 0, .cost = COST)                                                     \
+    LOOP(name##_backward, .n_data = 2, .n_params = 0, .cost = COST)
+#define PARAM_LOOPS(name, COST)                                                                              \
+    LOOP(name, .n_data = 1, .n_params = 1, .cost = COST)                                                     \
+    LOOP(name##_backward, .n_data = 2, .n_params = 1, .cost = COST)
+#define PARAMS_LOOPS(name, COST)                                                                             \
+    LOOP(name, .n_data = 1, .n_params = 2, .cost = COST)                                                     \
+    LOOP(name##_backward, .n_data = 2, .n_params = 2, .cost = COST)
+#define SLOPE_LOOPS(name, COST)                                                                              \
+    LOOP(name, .n_data = 1, .n_params = 1, .cost = COST, .at_zero = F(relu_loop))                            \
+    LOOP(name##_backward, .n_data = 2, .n_params = 1, .cost = COST)
+#define WEIGHT_LOOPS(name, COST)                                                                             \
+    LOOP(name, .n_data = 1, .n_params = 1, .cost = COST, .at_zero = F(relu_loop))                            \
+    LOOP(name##_backward, .n_data = 2, .n_params = 1, .cost = COST, .f_weight = F(name##_backward_weight))
+#define UNARY_LOOPS_Y(name) LOOP(name, .n_data = 2, .cost = RF_CHEAP)
+#define PARAM_LOOPS_Y(name) LOOP(name, .n_data = 2, .n_params = 1, .cost = RF_CHEAP)
 #define SHARED_LOOPS_Y(name)
 
 #define RF_ROW(name, KIND, cost, ...)                                                                        \
@@ -40,16 +52,19 @@
 #undef UNARY_AS_MAP
 #undef PARAM_AS_MAP
 #undef PARAMS_AS_MAP
+#undef SLOPE_AS_MAP
 #undef WEIGHT_AS_MAP
 #undef UNARY_AS_GRADIENT
 #undef PARAM_AS_GRADIENT
 #undef PARAMS_AS_GRADIENT
+#undef SLOPE_AS_GRADIENT
 #undef WEIGHT_AS_GRADIENT
 #undef SHARED_AS_GRADIENT
 #undef LOOP
 #undef UNARY_LOOPS
 #undef PARAM_LOOPS
 #undef PARAMS_LOOPS
+#undef SLOPE_LOOPS
 #undef WEIGHT_LOOPS
 #undef UNARY_LOOPS_Y
 #undef PARAM_LOOPS_Y
