@@ -88,8 +88,13 @@ static void copy_rows(const worker *w, const region *r, const array *a, const bl
 /* Bytes from a strip to what is fetched meanwhile. */
 static ptrdiff_t to_next(const pass *p, const array *a, const block *b)
 {
-    const ptrdiff_t blocks = b->band && !rf_is_intel() ? 2 : 1;
-    return b->down ? b->rows * a->step : blocks * b->width * (ptrdiff_t)p->size;
+    const ptrdiff_t next = b->width * (ptrdiff_t)p->size;
+    if (b->down) return b->rows * a->step;
+    if (rf_is_intel()) return next;
+    if (b->band) return 2 * next;
+    /* of one input memory brings more than a block meanwhile: a gradient by its mask, with its sums, takes
+     * 0.82 to 0.92 of the time */
+    return p->from_mask && p->wanted.sum ? at_least(next, AHEAD_BYTES) : next;
 }
 
 /* Halves are widened in one go, whatever they are needed for, and faster than memory brings them: what the
@@ -245,7 +250,8 @@ static void put_bits(uint8_t *mask, size_t bit, uint64_t *words, ptrdiff_t n, en
         to[n / 8] = (uint8_t)rest;
 }
 
-static void write_mask(const worker *w, const region *r, const block *b, strips v)
+/* noinline: within forward_block it makes halves that have no mask take up to 1.18 times as long */
+static __attribute__((noinline)) void write_mask(const worker *w, const region *r, const block *b, strips v)
 {
     const pass *p = w->pass;
     const char *gate = w->at.mask_gate, *ceiling = w->at.ceiling;
