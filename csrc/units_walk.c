@@ -617,6 +617,8 @@ static void walk_in_order(const worker *w, const region *r, ptrdiff_t whole)
     const int streams = p->streams && r->contiguous && n >= LONG_ROW;
     const ptrdiff_t head = streams && whole * size % LINE == 0 ? to_line(p, r->out.memory) : 0;
     block b = {.rows = 1, .width = head};
+    /* what is not streamed of the last line: to wait for it keeps what is streamed after it from going out */
+    if (streams) __builtin_prefetch(r->out.memory + n * size, 1);
     if (head) do_block(w, r, &b);
     const worker turned = turn(w, head);
     b.first = head;
