@@ -514,7 +514,7 @@ static void walk_columns(const worker *w, const region *r, ptrdiff_t most)
 
 /* ---- without blocks */
 
-static int rectifies(const pass *p)
+int rf_rectifies(const pass *p)
 {
     return p->activation == RF_relu && p->streams && !p->gradient.memory && !p->half && !p->to_mask &&
            !p->wanted.min && !p->wanted.sum && p->loops->relu[p->bias != NULL][p->level];
@@ -623,7 +623,7 @@ static void walk_in_order(const worker *w, const region *r, ptrdiff_t whole)
     const worker turned = turn(w, head);
     b.first = head;
     b.streams = streams;
-    if (streams && rectifies(p) && row * size % RF_PIECE_BYTES == 0) {
+    if (streams && rf_rectifies(p) && row * size % RF_PIECE_BYTES == 0) {
         const ptrdiff_t rows = (n - head) / row, bytes = row * size;
         rectify(&turned, r->source.memory + head * size, bytes, r->out.memory + head * size, bytes, rows, row,
                 0);
@@ -642,7 +642,7 @@ static void walk_long_rows(const worker *w, const region *r)
 {
     const pass *p = w->pass;
     const ptrdiff_t most = BLOCK_BYTES / (ptrdiff_t)p->width;
-    if (rectifies(p) && r->out.step % LINE == 0)
+    if (rf_rectifies(p) && r->out.step % LINE == 0)
         rectify_bands(w, r, most);
     else if (p->large && !rf_is_intel() && r->rows >= COLUMN_ROWS)
         walk_columns(w, r, most);
