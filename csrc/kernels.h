@@ -111,8 +111,8 @@ typedef struct {
                                  const void *z, ptrdiff_t stride, void *v, const rf_ahead *ahead);
     /* of v, whose rows are `stride` elements apart */
     void (*see_min)(void *min, ptrdiff_t rows, ptrdiff_t width, const void *v, ptrdiff_t stride);
-    /* Counts and relu past the cache in one loop, at two levels; rows of y are `y_stride` elements apart.
-     * Asks for whole RF_PIECE_BYTES of each row. */
+    /* As `see`, and relu past the cache, in one loop; NULL where relu alone does. Rows of y are `y_stride`
+     * elements apart. Asks for whole RF_PIECE_BYTES of each row. */
     int (*relu[2][RF_SEE_LEVELS])(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,
                                   const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride,
                                   ptrdiff_t ahead);

@@ -45,7 +45,7 @@ static ptrdiff_t parts(ptrdiff_t n, ptrdiff_t size) { return (n - 1) / size + 1;
 static ptrdiff_t tile_of(const pass *p, ptrdiff_t n, ptrdiff_t inner)
 {
     if (p->gradient.memory || p->wanted.sum) return TILE;
-    const ptrdiff_t most = !rf_rectifies(p)              ? WIDE_TILE
+    const ptrdiff_t most = !rf_rectifies(p) || !p->level ? WIDE_TILE
                            : inner > 1 && !rf_is_intel() ? NEAR_BYTES / (ptrdiff_t)p->width
                                                          : TILE;
     return at_least(at_most(most, n * RF_SHRINK / (8 * MANY_JOBS)), TILE);

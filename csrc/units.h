@@ -168,21 +168,22 @@ static void F(see_min)(void *min, ptrdiff_t rows, ptrdiff_t width, const void *f
 static RF_INLINE void F(rectify_piece)(int with_bias, int level, const rf_positions *at, ptrdiff_t i,
                                        const T *z, T *y, ptrdiff_t ahead, U *overflow)
 {
-    const T *gates = (const T *)at->gate + i, *biases = with_bias ? (const T *)at->bias + i : gates;
-    COUNT *active = (COUNT *)at->active + i;
+    const T *biases = with_bias ? (const T *)at->bias + i : z + i;
+    const T *gates = level >= RF_SEE_ACTIVE ? (const T *)at->gate + i : z + i;
+    COUNT *active = level >= RF_SEE_ACTIVE ? (COUNT *)at->active + i : NULL;
     T *max = level >= RF_SEE_MAX ? (T *)at->max + i : NULL;
     T lines[F(PIECE)] __attribute__((aligned(64)));
     rf_prefetch_lines((const char *)(z + i) + ahead, RF_PIECE_BYTES);
     RF_IN_GROUP
     for (ptrdiff_t j = 0; j < F(PIECE); j++) {
         T v = z[i + j];
-        TYPE(seen) s = {.overflow = overflow[j], .active = active[j]};
-        if (level >= RF_SEE_MAX) s.max = max[j];
+        TYPE(seen) s = {0};
+        if (level >= RF_SEE_ACTIVE) s.active = active[j];
+        if (level >= RF_SEE_MAX) s.max = max[j], s.overflow = overflow[j];
         F(see)(with_bias, level, &s, v, biases[j], gates[j], &v);
         lines[j] = F(relu)(v);
-        active[j] = s.active;
-        if (level >= RF_SEE_MAX) max[j] = s.max;
-        overflow[j] = s.overflow;
+        if (level >= RF_SEE_ACTIVE) active[j] = s.active;
+        if (level >= RF_SEE_MAX) max[j] = s.max, overflow[j] = s.overflow;
     }
     rf_stream_lines(y + i, lines, RF_PIECE_BYTES);
 }
@@ -220,6 +221,7 @@ static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at
     {                                                                                                        \
         return F(rectify)(with_bias, level, at, first, rows, width, z, stride, y, y_stride, ahead);          \
     }
+RECTIFY(add_bias_relu, 1, RF_SEE_NOTHING)
 RECTIFY(relu_see_active, 0, RF_SEE_ACTIVE)
 RECTIFY(relu_see_max, 0, RF_SEE_MAX)
 RECTIFY(add_bias_relu_see_active, 1, RF_SEE_ACTIVE)
@@ -495,7 +497,7 @@ static const rf_unit_loops F(unit_loops) = {
     .see_min = F(see_min),
 #if !RF_SMALL
     .relu = {{NULL, F(relu_see_active), F(relu_see_max)},
-             {NULL, F(add_bias_relu_see_active), F(add_bias_relu_see_max)}},
+             {F(add_bias_relu), F(add_bias_relu_see_active), F(add_bias_relu_see_max)}},
 #endif
     .count_nonfinite = F(count_nonfinite),
     .add_sizes = F(add_sizes),

@@ -106,7 +106,7 @@ static inline int varies(const pass *p)
 /* Positions that make a row of a block, at most: longer rows are walked in bands. */
 static inline ptrdiff_t longest_row(const pass *p) { return 2 * BLOCK_BYTES / (ptrdiff_t)p->width / 4; }
 
-/* Whether relu and counts are one loop. */
+/* Whether bias, relu and counts are one loop. */
 int rf_rectifies(const pass *p);
 
 /* Reads and writes the region; what is counted and summed is added to the worker's positions. */

@@ -525,9 +525,10 @@ static void rectify(const worker *w, const char *z, ptrdiff_t from, char *y, ptr
                     ptrdiff_t width, ptrdiff_t position)
 {
     const pass *p = w->pass;
-    const ptrdiff_t size = (ptrdiff_t)p->width,
-                    read_often = (2 + (p->bias != NULL) + (p->level >= RF_SEE_MAX)) * width * size;
-    const int by_columns = !rf_is_intel() && rows >= COLUMN_ROWS && read_often > FIRST_LEVEL_BYTES;
+    const ptrdiff_t size = (ptrdiff_t)p->width;
+    const int read_often = (p->bias != NULL) + 2 * (p->level >= RF_SEE_ACTIVE) + (p->level >= RF_SEE_MAX);
+    const int by_columns =
+        !rf_is_intel() && rows >= COLUMN_ROWS && read_often * width * size > FIRST_LEVEL_BYTES;
     const ptrdiff_t most = by_columns ? BLOCK_BYTES / size : width;
     const ptrdiff_t ahead = rf_is_intel()                 ? RF_SIDE_BY_SIDE
                             : by_columns                  ? from
