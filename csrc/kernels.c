@@ -8,7 +8,8 @@
 /* -O3 without its peeling and unrolling, which make code larger and nothing faster; and operations of vectors
  * that are computed together take turns. With AVX the scheduler follows GCC's other model of pressure on
  * registers: fewer numbers wait in memory, and what is costly takes 0.87 to 1.0 of the time. That, and that
- * targets of jumps are not aligned (3 KB less, nothing slower), isa_flags.txt says, for no pragma can. */
+ * neither loops nor targets of jumps are aligned (7 KB less, nothing slower), isa_flags.txt says, for no
+ * pragma can. */
 #pragma GCC optimize("vect-cost-model=dynamic", "unswitch-loops", "schedule-insns", "sched-pressure")
 #endif
 #ifdef __AVX512F__
