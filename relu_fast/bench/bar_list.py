@@ -188,6 +188,54 @@ _LAYER = "rf.fused.forward(x, 'relu', bias=b, stats=all_stats, out=y)"
 _SMALL_LAYER = "rf.fused.forward(y, 'relu', bias=b, stats=all_stats, out=y)"
 _MASKED = "rf.fused.backward(g, 'relu', mask=bits, out=y)"
 _BITS = "bits = rf.fused.empty_mask(x.shape); rf.fused.forward(x, 'relu', mask=bits, out=y)"
+_IMAGES = "shape = -1, x.shape[1], min(len(x), 256); z, v = x.reshape(shape), y.reshape(shape)"
+
+# Without a bar: what a layer does in one pass besides, against the activation alone.
+_LAYERS = [
+    ("relu", "fused bias + relu", "rf.fused.forward(x, 'relu', bias=b, out=y)", _RELU, "pass"),
+    (
+        "relu",
+        "fused bias + relu + mask",
+        "rf.fused.forward(x, 'relu', bias=b, mask=bits, out=y)",
+        _RELU,
+        _BITS,
+    ),
+    (
+        "relu",
+        "fused bias + relu + mask + all default counts",
+        "rf.fused.forward(x, 'relu', bias=b, mask=bits, stats=all_stats, out=y)",
+        _RELU,
+        _BITS,
+    ),
+    (
+        "elu",
+        "fused elu + all default counts",
+        "rf.fused.forward(x, 'elu', stats=all_stats, out=y)",
+        "rf.elu(x, out=y)",
+        "pass",
+    ),
+    (
+        "relu",
+        "relu_backward from the mask + bias gradient",
+        "rf.fused.backward(g, 'relu', mask=bits, out=y, bias_grad=sums)",
+        _MASKED,
+        _BITS + "; sums = np.empty(x.shape[1])",
+    ),
+    (
+        "relu",
+        "fused bias + relu of images",
+        "rf.fused.forward(z, 'relu', bias=b, unit_axis=1, out=v)",
+        _RELU,
+        _IMAGES,
+    ),
+    (
+        "relu",
+        "fused bias + relu + all default counts of images",
+        "rf.fused.forward(z, 'relu', bias=b, stats=all_stats, unit_axis=1, out=v)",
+        _RELU,
+        _IMAGES,
+    ),
+]
 
 
 def _of_statements() -> Iterator[Bar]:
@@ -223,6 +271,8 @@ def _of_statements() -> Iterator[Bar]:
     yield _statement_bar("relu", f"fused bias + relu + all default counts, {like}", size, 1.08, _LAYER, _RELU)
     yield _statement_bar("relu", f"fused relu + firing counts, {like}", size, 1.10, _FUSED, _RELU)
     yield _statement_bar("relu", f"fused relu + all default counts, {like}", size, 1.10, _ALL, _RELU)
+    for activation, work, statement, alone, before in _LAYERS:
+        yield _statement_bar(activation, f"{work}, {like}", size, None, statement, alone, before=before)
     yield _statement_bar(
         "any", f"count_active, {like}", size, 0.50, "rf.count_active(x)", "(x > 0).any(axis=0)"
     )
@@ -235,7 +285,7 @@ def _statement_bar(
     activation: str,
     work: str,
     elements: int,
-    at_most: float,
+    at_most: float | None,
     ours: str,
     theirs: str,
     *,
