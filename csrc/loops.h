@@ -262,7 +262,7 @@ static RF_INLINE void F(map)(const TYPE(row) row, char *const *args, ptrdiff_t n
     TYPE(arrays) a = F(arrays_of)(row, args);
     n &= -(ptrdiff_t)(row.cost == RF_CHEAP ? F(VECTOR) : F(GROUPED)); /* so it is; the compiler knows, too */
     if (row.at_zero && constant && a.p0 == 0) { /* here, because to ask in the loop takes 1.05 of the time */
-        row.at_zero((char *const[]){args[0], args[2]}, n, 1, ahead);
+        row.at_zero((char *const[]){args[0], args[1 + row.n_params]}, n, 1, ahead);
     } else if (row.cost == RF_CHEAP && (row.n_params == 0 || constant)) {
         F(map_cheap)(row, a, n, 1, ahead);
     } else if (row.cost == RF_CHEAP) {

@@ -30,7 +30,7 @@ enum {
     WAVE_BYTES = 1 << 24,                     /* at most, for the results of jobs that await their turn */
     STREAM_MIN_BYTES = (4 << 20) / RF_SHRINK, /* as in run.c */
     ARENA_BYTES = 24 << 10,                   /* on the stack: positions of all but wide layers */
-    FETCHED = 1024,
+    FETCHED = 1024,                           /* bytes of the next run */
     /* Arrays multiples of 4 KiB apart wait for each other's stores (4K aliasing): 3 times slower. */
     APART = 832,
 };
@@ -302,7 +302,7 @@ static job job_at(const plan *l, ptrdiff_t index)
     return j;
 }
 
-/* Where the next run begins, while this one is folded. */
+/* What follows in memory, most often the next run, while this one is folded. */
 static void fetch_next_run(const region *r, ptrdiff_t bytes)
 {
     for (ptrdiff_t i = bytes; i < bytes + FETCHED; i += LINE) {

@@ -264,17 +264,16 @@ static __attribute__((noinline)) void write_mask(const worker *w, const region *
         ceiling = NULL;
     }
     const ptrdiff_t left = (b->band ? r->length : r->rows * r->length) - b->first;
-    const int whole_rows = b->band && r->length == p->plan.row; /* only its ends are another thread's, too */
+    /* of whole rows a job has whole bytes, if not an outer entry */
+    const enum sharing beyond = b->band && r->length == p->plan.row ? SHARED : SHARED_BY_THREADS;
     for (ptrdiff_t k = 0; k < b->rows; k++) {
         uint64_t words[2 * BLOCK_BYTES / sizeof(float) / 64 + 2];
         p->loops->pack[p->mask_kind](words, v.at + k * v.stride, b->width, gate, ceiling, per_position);
         words[(b->width + 63) / 64] = 0;
-        const size_t bit = bit_of(p, r, b, k);
-        const ptrdiff_t row = b->row + k;
+        const size_t bit = bit_of(p, r, b, k), end = (bit + (size_t)left) / 8;
         enum sharing first = SHARED, last = NOT_SHARED;
-        if (r->shares_a_byte && b->first < 8) first = whole_rows && row > 0 ? SHARED : SHARED_BY_THREADS;
-        if (r->shares_a_byte && (bit + (size_t)b->width) / 8 == (bit + (size_t)left) / 8)
-            last = whole_rows && row < r->rows - 1 ? SHARED : SHARED_BY_THREADS;
+        if (r->shares_a_byte && (b->first < 8 || bit / 8 == end)) first = beyond;
+        if (r->shares_a_byte && (bit + (size_t)b->width) / 8 == end) last = beyond;
         put_bits(p->to_mask, bit, words, b->width, first, last);
     }
 }
@@ -374,7 +373,7 @@ static strips run_row(const worker *w, const region *r, const block *b, const st
                  : b->band       ? apart_by
                  : apart         ? apart_by + AHEAD_BYTES - BLOCK_BYTES
                  : rf_is_intel() ? RF_AHEAD
-                                 : b->width * width * (p->level ? 6 : 3) / 4);
+                                 : (p->level ? 6 : 3) * b->width * width / 4 & -LINE);
         } else {
             call(loop, arity, args, length, steps, 0);
         }

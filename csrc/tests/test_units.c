@@ -77,6 +77,7 @@ static const struct wishes {
     {0, 0, 1, 1, 0},
     {1, 1, 1, 0, 1 << SUM_ABS | 1 << NONFINITE | 1 << BIAS_GRAD | 1 << NONFINITE_GRADS},
     {0, 0, 1, 0, 0},
+    {1, 0, 1, 0, USUAL | 1 << MIN},
     {1, 0, 1, 0, USUAL},
 };
 enum { LAST_WISH = LENGTH_OF(wishes) - 1 };
@@ -109,11 +110,12 @@ static void fill_inputs(unit_case *c, int repeated)
         put(c->dtype, c->z.data, i, get(c->dtype, c->z.data, i - c->block));
         put(c->dtype, c->g.data, i, get(c->dtype, c->g.data, i - c->block));
     }
+    const int slope = c->row == RF_LEAKY_RELU || c->row == RF_PRELU; /* the first unit's is 0 */
     for (size_t u = 0; u < c->shape.units; u++) {
         put(c->dtype, c->bias.data, u, c->wish->bias ? (long double)(u % 7) / 3 - 1 : -0.0L);
         for (size_t k = 0; k < RF_MAX_PARAMS; k++)
             put(c->dtype, c->params[k].data, u,
-                c->wish->param_per_unit ? 0.125L * (u % 5 + 1) + (long double)k : ref->params[0][k]);
+                c->wish->param_per_unit ? 0.125L * (u % 5 + !slope) + (long double)k : ref->params[0][k]);
     }
 }
 
@@ -836,6 +838,7 @@ static void wide_passes(void)
             passes_are_the_plain_loop(isa, leaky_relu, dtype, lines, 0, CONTIGUOUS, PADDED);
             passes_are_the_plain_loop(isa, prelu, dtype, lines, 2, CONTIGUOUS, CONTIGUOUS);
             passes_are_the_plain_loop(isa, relu, dtype, lines, LAST_WISH, CONTIGUOUS, CONTIGUOUS);
+            passes_are_the_plain_loop(isa, relu, dtype, lines, LAST_WISH - 1, CONTIGUOUS, CONTIGUOUS);
         }
     FOR_EACH_ISA(isa)
         for (size_t wish = 0; wish < 4; wish += 2) {
