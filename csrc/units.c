@@ -279,8 +279,11 @@ static region region_at(const pass *p, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t 
         .rows = rows,
         .length = length,
         .bit = (size_t)row * (size_t)l->row + (size_t)column,
-        .shares_a_byte = l->by_runs || p->banded,
     };
+    /* chunks have whole bytes, if not outer entries */
+    r.begins = r.ends = l->by_runs || (p->banded && length < l->row) ? SHARED_BY_THREADS
+                        : p->banded                                  ? SHARED
+                                                                     : NOT_SHARED;
     r.contiguous = rows == 1 || (length == l->row && touches(&p->source, bytes) &&
                                  touches(&p->gradient, bytes) && touches(&p->out, bytes));
     return r;
@@ -332,6 +335,9 @@ static void run_job(worker *w, const job *j, const totals *to, ptrdiff_t first)
             turn_to(w, j->unit + u, 1);
             clear(w);
             region r = region_at(w->pass, row, 1, (j->unit + u) * l->inner + j->first, j->run);
+            if (l->n_runs == 1 && u > 0)
+                r.begins = SHARED; /* with the run before, which is this job's, too */
+            if (l->n_runs == 1 && u < j->units - 1) r.ends = SHARED;
             rf_walk(w, &r);
             fetch_next_run(&r, j->run * (ptrdiff_t)w->pass->size);
             fold(w, to, first + u);

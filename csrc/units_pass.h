@@ -72,13 +72,16 @@ typedef struct {
     double constant[RF_MAX_PARAMS]; /* of the computing type */
 } worker;
 
+/* Whether a byte of a mask has other bits: written before or later, or maybe meanwhile by another thread. */
+typedef enum { NOT_SHARED, SHARED, SHARED_BY_THREADS } sharing;
+
 /* Elements that are walked in one go: rows of a part of each outer entry. */
 typedef struct {
     array source, gradient, out; /* from its first element on */
     ptrdiff_t rows, length;
     int contiguous;
-    size_t bit;        /* of its first element in a mask */
-    int shares_a_byte; /* of the mask, with what is written at another time or by another thread */
+    size_t bit;           /* of its first element in a mask */
+    sharing begins, ends; /* bytes of the mask in which a row does, or all of it where that is contiguous */
 } region;
 
 static inline ptrdiff_t at_most(ptrdiff_t n, ptrdiff_t limit) { return n < limit ? n : limit; }

@@ -213,12 +213,9 @@ static size_t bit_of(const pass *p, const region *r, const block *b, ptrdiff_t k
     return r->bit + (size_t)(b->row + k) * (size_t)p->plan.row + (size_t)b->first;
 }
 
-/* Whether a byte's other bits are written before or later, or maybe meanwhile by another thread. */
-enum sharing { NOT_SHARED, SHARED, SHARED_BY_THREADS };
-
 /* A locked operation waits for all that was streamed: elsewhere than between threads relu with a mask would
  * take 1.6 times as long. */
-static void or_bits(uint8_t *byte, uint64_t bits, enum sharing how)
+static void or_bits(uint8_t *byte, uint64_t bits, sharing how)
 {
     if (how == SHARED_BY_THREADS)
         __atomic_fetch_or(byte, (uint8_t)bits, __ATOMIC_RELAXED);
@@ -228,8 +225,7 @@ static void or_bits(uint8_t *byte, uint64_t bits, enum sharing how)
 
 /* `n` bits of `words` (and one word more) to the mask from `bit` on. The first byte has its other bits, and
  * so has the last if it is shared. */
-static void put_bits(uint8_t *mask, size_t bit, uint64_t *words, ptrdiff_t n, enum sharing first,
-                     enum sharing last)
+static void put_bits(uint8_t *mask, size_t bit, uint64_t *words, ptrdiff_t n, sharing first, sharing last)
 {
     uint8_t *to = mask + bit / 8;
     const int taken = (int)(bit % 8), head = taken ? 8 - taken : 0;
@@ -264,16 +260,15 @@ static __attribute__((noinline)) void write_mask(const worker *w, const region *
         ceiling = NULL;
     }
     const ptrdiff_t left = (b->band ? r->length : r->rows * r->length) - b->first;
-    /* of whole rows a job has whole bytes, if not an outer entry */
-    const enum sharing beyond = b->band && r->length == p->plan.row ? SHARED : SHARED_BY_THREADS;
     for (ptrdiff_t k = 0; k < b->rows; k++) {
         uint64_t words[2 * BLOCK_BYTES / sizeof(float) / 64 + 2];
         p->loops->pack[p->mask_kind](words, v.at + k * v.stride, b->width, gate, ceiling, per_position);
         words[(b->width + 63) / 64] = 0;
         const size_t bit = bit_of(p, r, b, k), end = (bit + (size_t)left) / 8;
-        enum sharing first = SHARED, last = NOT_SHARED;
-        if (r->shares_a_byte && (b->first < 8 || bit / 8 == end)) first = beyond;
-        if (r->shares_a_byte && (bit + (size_t)b->width) / 8 == end) last = beyond;
+        sharing first = SHARED, last = NOT_SHARED;
+        if (b->first < 8 && r->begins == SHARED_BY_THREADS) first = r->begins;
+        if (bit / 8 == end && r->ends == SHARED_BY_THREADS) first = r->ends;
+        if ((bit + (size_t)b->width) / 8 == end) last = r->ends;
         put_bits(p->to_mask, bit, words, b->width, first, last);
     }
 }
