@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 VECTOR_BYTES = {"neon": 16, "baseline": 16, "avx2": 32, "avx512": 64}
 # A loop that must be vectorised, and how a loop of a row says what it is.
 LOOP = re.compile(r"#pragma (?:omp simd|GCC ivdep)")
-ROW = re.compile(r"\(row_f\d\d\)\{[^{}]*, (?P<n_params>\d), (?P<cost>RF_\w+)\}")
+ROW = re.compile(r"\(row_f\d\d\)\{[^{}]*?(?:\.n_params = (?P<n_params>\d), )?\.cost = (?P<cost>RF_\w+)")
 # Copies of the loops of loops.h by cost and number of parameters: cheap rows have two, in memory and past the cache,
 # and one for arrays of parameters; the others have one, and with a parameter one where it is 1, one where it is
 # constant and one for arrays of it, or one for all where code is to be small.
@@ -91,7 +91,7 @@ def expected_loops(source, copies):
 
     def inlined_into(name):
         if row := ROW.search(bodies[name]):
-            return copies[row["cost"]][int(row["n_params"])]
+            return copies[row["cost"]][int(row["n_params"] or 0)]
         return sum(len(LOOP.findall(bodies[driver])) for driver in drivers_of(name))
 
     loops = {name: inlined_into(name) for name in bodies if name not in inline}
