@@ -221,11 +221,11 @@ static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at
     {                                                                                                        \
         return F(rectify)(with_bias, level, at, first, rows, width, z, stride, y, y_stride, ahead);          \
     }
-RECTIFY(add_bias_relu, 1, RF_SEE_NOTHING)
 RECTIFY(relu_see_active, 0, RF_SEE_ACTIVE)
 RECTIFY(relu_see_max, 0, RF_SEE_MAX)
 RECTIFY(add_bias_relu_see_active, 1, RF_SEE_ACTIVE)
 RECTIFY(add_bias_relu_see_max, 1, RF_SEE_MAX)
+RECTIFY(add_bias_relu, 1, RF_SEE_NOTHING)
 #undef RECTIFY
 #endif
 
