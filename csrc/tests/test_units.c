@@ -839,6 +839,7 @@ static void wide_passes(void)
             passes_are_the_plain_loop(isa, prelu, dtype, lines, 2, CONTIGUOUS, CONTIGUOUS);
             passes_are_the_plain_loop(isa, relu, dtype, lines, LAST_WISH, CONTIGUOUS, CONTIGUOUS);
             passes_are_the_plain_loop(isa, relu, dtype, lines, LAST_WISH - 1, CONTIGUOUS, CONTIGUOUS);
+            passes_are_the_plain_loop(isa, relu, dtype, lines, 1, CONTIGUOUS, CONTIGUOUS);
         }
     FOR_EACH_ISA(isa)
         for (size_t wish = 0; wish < 4; wish += 2) {
