@@ -5,6 +5,7 @@
  *               be told from the output, but not as from x: <name>_backward_y(grad_output, y, params...).
  *   RF_ROW      RF_ROW(name, KIND, cost, (param, default), (param, default), gate, ceiling, mask, formula)
  *               KIND     UNARY no parameter; PARAM one; PARAMS two; SLOPE one, with 0 of which it is relu;
+ *                        ALPHA one, with 1 of which it is elu;
  *                        WEIGHT such a one that is learned: its backward has a second output,
  *                        <name>_backward_weight(grad_output, x)
  *               cost     RF_CHEAP: a few operations; RF_MEDIUM: about as long as memory takes; RF_COSTLY:
@@ -344,7 +345,7 @@ RF_FROM_Y(elu, PARAM, elu_backward_y)
 RF_ROW(selu,             UNARY,  RF_MEDIUM, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (exp(x) - 1))")
 RF_FROM_Y(selu, UNARY, selu_backward_y)
-RF_ROW(celu,             PARAM,  RF_MEDIUM, ("alpha", 1.0),           RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(celu,             ALPHA,  RF_MEDIUM, ("alpha", 1.0),           RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x if x > 0 else alpha * (exp(x / alpha) - 1)")
 RF_FROM_Y(celu, PARAM, celu_backward_y)
 RF_ROW(gelu,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,

@@ -15,11 +15,13 @@
 #define N_PARAMS_PARAM 1
 #define N_PARAMS_PARAMS 2
 #define N_PARAMS_SLOPE 1
+#define N_PARAMS_ALPHA 1
 #define N_PARAMS_WEIGHT 1
 #define N_GRADIENTS_UNARY 1
 #define N_GRADIENTS_PARAM 1
 #define N_GRADIENTS_PARAMS 1
 #define N_GRADIENTS_SLOPE 1
+#define N_GRADIENTS_ALPHA 1
 #define N_GRADIENTS_WEIGHT 2
 #define RF_ROW(row, KIND, cost, param, param2, gate, ceiling, mask_kind, text)                               \
     [RF_##row] = {.name = #row,                                                                              \

@@ -114,13 +114,14 @@ static void F(call)(rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t 
 }
 
 /* y = f(g, x, p, q), and beside it w = f_weight(g, x), the gradient of a learned parameter, unless that is
- * NULL. With one data input there is no g; parameters that f does not have are not read. `at_zero` is the
- * loop of the row without parameters that this one is where p is 0, or NULL. */
+ * NULL. With one data input there is no g; parameters that f does not have are not read. `like` is the loop
+ * of the row that this one is where p is `like_at`, or NULL; it has p, too, or not. */
 typedef struct {
     T (*f)(T, T, T, T);
     T (*f_weight)(T, T);
-    rf_loop *at_zero;
-    int n_data, n_params;
+    rf_loop *like;
+    T like_at;
+    int like_has_p, n_data, n_params;
     rf_cost cost;
 } TYPE(row);
 
@@ -261,8 +262,11 @@ static RF_INLINE void F(map)(const TYPE(row) row, char *const *args, ptrdiff_t n
 {
     TYPE(arrays) a = F(arrays_of)(row, args);
     n &= -(ptrdiff_t)(row.cost == RF_CHEAP ? F(VECTOR) : F(GROUPED)); /* so it is; the compiler knows, too */
-    if (row.at_zero && constant && a.p0 == 0) { /* here, because to ask in the loop takes 1.05 of the time */
-        row.at_zero((char *const[]){args[0], args[1 + row.n_params]}, n, 1, ahead);
+    if (row.like && constant && a.p0 == row.like_at) { /* to ask in the loop takes 1.05 of the time */
+        char *same[F(MAX_ARGS)];
+        memcpy(same, args, (size_t)row.n_data * sizeof *args);
+        memcpy(same + row.n_data, args + row.n_data + !row.like_has_p, 2 * sizeof *args);
+        row.like(same, n, 1, ahead);
     } else if (row.cost == RF_CHEAP && (row.n_params == 0 || constant)) {
         F(map_cheap)(row, a, n, 1, ahead);
     } else if (row.cost == RF_CHEAP) {
@@ -273,7 +277,7 @@ static RF_INLINE void F(map)(const TYPE(row) row, char *const *args, ptrdiff_t n
         F(map_costly)(row, a, n, constant, 0, ahead);
     } else if (!constant) {
         F(map_costly)(row, a, n, 0, 0, ahead);
-    } else if (a.p0 == 1) {
+    } else if (a.p0 == 1 && !row.like) {
         a.p0 = 1; /* as most alphas and betas are: to the compiler a constant, whose products vanish */
         F(map_costly)(row, a, n, 1, 1, ahead);
     } else {

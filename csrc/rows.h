@@ -9,6 +9,7 @@
 #define PARAMS_AS_MAP(name)                                                                                  \
     static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return (void)g, F(name)(x, p, q); }
 #define SLOPE_AS_MAP(name) PARAM_AS_MAP(name)
+#define ALPHA_AS_MAP(name) PARAM_AS_MAP(name)
 #define WEIGHT_AS_MAP(name) PARAM_AS_MAP(name)
 #define UNARY_AS_GRADIENT(name)                                                                              \
     static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return (void)p, (void)q, F(name)(g, x); }
@@ -17,6 +18,7 @@
 #define PARAMS_AS_GRADIENT(name)                                                                             \
     static RF_INLINE T F(name##_map)(T g, T x, T p, T q) { return F(name)(g, x, p, q); }
 #define SLOPE_AS_GRADIENT(name) PARAM_AS_GRADIENT(name)
+#define ALPHA_AS_GRADIENT(name) PARAM_AS_GRADIENT(name)
 #define WEIGHT_AS_GRADIENT(name) PARAM_AS_GRADIENT(name)
 #define SHARED_AS_GRADIENT(name)
 
@@ -36,11 +38,15 @@
     LOOP(name, .n_data = 1, .n_params = 2, .cost = COST)                                                     \
     LOOP(name##_backward, .n_data = 2, .n_params = 2, .cost = COST)
 #define SLOPE_LOOPS(name, COST)                                                                              \
-    LOOP(name, .n_data = 1, .n_params = 1, .cost = COST, .at_zero = F(relu_loop))                            \
+    LOOP(name, .n_data = 1, .n_params = 1, .cost = COST, .like = F(relu_loop))                               \
     LOOP(name##_backward, .n_data = 2, .n_params = 1, .cost = COST)
 #define WEIGHT_LOOPS(name, COST)                                                                             \
-    LOOP(name, .n_data = 1, .n_params = 1, .cost = COST, .at_zero = F(relu_loop))                            \
+    LOOP(name, .n_data = 1, .n_params = 1, .cost = COST, .like = F(relu_loop))                               \
     LOOP(name##_backward, .n_data = 2, .n_params = 1, .cost = COST, .f_weight = F(name##_backward_weight))
+#define ALPHA_LOOPS(name, COST)                                                                              \
+    LOOP(name, .n_data = 1, .n_params = 1, .cost = COST, .like = F(elu_loop), .like_at = 1, .like_has_p = 1) \
+    LOOP(name##_backward, .n_data = 2, .n_params = 1, .cost = COST, .like = F(elu_backward_loop),            \
+         .like_at = 1, .like_has_p = 1)
 #define UNARY_LOOPS_Y(name) LOOP(name, .n_data = 2, .cost = RF_CHEAP)
 #define PARAM_LOOPS_Y(name) LOOP(name, .n_data = 2, .n_params = 1, .cost = RF_CHEAP)
 #define SHARED_LOOPS_Y(name)
@@ -53,11 +59,13 @@
 #undef PARAM_AS_MAP
 #undef PARAMS_AS_MAP
 #undef SLOPE_AS_MAP
+#undef ALPHA_AS_MAP
 #undef WEIGHT_AS_MAP
 #undef UNARY_AS_GRADIENT
 #undef PARAM_AS_GRADIENT
 #undef PARAMS_AS_GRADIENT
 #undef SLOPE_AS_GRADIENT
+#undef ALPHA_AS_GRADIENT
 #undef WEIGHT_AS_GRADIENT
 #undef SHARED_AS_GRADIENT
 #undef LOOP
@@ -65,6 +73,7 @@
 #undef PARAM_LOOPS
 #undef PARAMS_LOOPS
 #undef SLOPE_LOOPS
+#undef ALPHA_LOOPS
 #undef WEIGHT_LOOPS
 #undef UNARY_LOOPS_Y
 #undef PARAM_LOOPS_Y

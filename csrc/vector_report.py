@@ -19,10 +19,12 @@ HERE = Path(__file__).parent
 VECTOR_BYTES = {"neon": 16, "baseline": 16, "avx2": 32, "avx512": 64}
 # A loop that must be vectorised, and how a loop of a row says what it is.
 LOOP = re.compile(r"#pragma (?:omp simd|GCC ivdep)")
-ROW = re.compile(r"\(row_f\d\d\)\{[^{}]*?(?:\.n_params = (?P<n_params>\d), )?\.cost = (?P<cost>RF_\w+)")
+ROW = re.compile(
+    r"\(row_f\d\d\)\{[^{}]*?(?:\.n_params = (?P<n_params>\d), )?\.cost = (?P<cost>RF_\w+)(?P<one>.*\.like_at = 1)?"
+)
 # Copies of the loops of loops.h by cost and number of parameters: cheap rows have two, in memory and past the cache,
-# and one for arrays of parameters; the others have one, and with a parameter one where it is 1, one where it is
-# constant and one for arrays of it, or one for all where code is to be small.
+# and one for arrays of parameters; the others have one, and with a parameter one where it is 1 (unless that is another
+# row's), one where it is constant and one for arrays of it, or one for all where code is to be small.
 COPIES = {"RF_CHEAP": (2, 3, 3), "RF_MEDIUM": (1, 3), "RF_COSTLY": (1, 3)}
 SMALL_COPIES = {"RF_CHEAP": (2, 3, 3), "RF_MEDIUM": (1, 1), "RF_COSTLY": (1, 1)}
 # The loops of a row; where the output tells the gradient, the table names one more.
@@ -91,7 +93,8 @@ def expected_loops(source, copies):
 
     def inlined_into(name):
         if row := ROW.search(bodies[name]):
-            return copies[row["cost"]][int(row["n_params"] or 0)]
+            n = copies[row["cost"]][int(row["n_params"] or 0)]
+            return n - 1 if row["one"] and n > 1 else n
         return sum(len(LOOP.findall(bodies[driver])) for driver in drivers_of(name))
 
     loops = {name: inlined_into(name) for name in bodies if name not in inline}
