@@ -1,9 +1,10 @@
 /* The per-unit passes over (outer, units, inner): how they are cut into jobs, and how what jobs find is
  * combined.
  *
- * Jobs are cut by the shape alone. Counts and sums are kept for each position of a row and folded into units
- * at the end of a job; jobs are combined in order, sums in float64. So results depend on the shape, not on
- * threads, steps or instruction set. What a job looks like:
+ * Counts and sums are kept for each position of a row and folded into units at the end of a job; jobs are
+ * combined in order, sums in float64. Jobs of a pass that sums are cut by the shape alone; counts and
+ * extremes are the same however they are cut. So results depend on the shape, not on threads, steps or
+ * instruction set. What a job looks like:
  *
  *   inner large   runs of one unit; any element of a run belongs to LANES positions in turn
  *   rows short    several outer entries make one row of positions, so that vectors are full
@@ -25,7 +26,7 @@ enum {
     WIDE_TILE = 1 << 15,
     NEAR_BYTES = 1 << 16,
     JOB = RF_SHRINK == 1 ? 1 << 18 : 1 << 12,
-    MANY_JOBS = 64,
+    MANY_JOBS = 64,                           /* of eight rows, the fewest that make a job */
     SHARE_MIN = (1 << 17) / RF_SHRINK,        /* elements that are worth a second thread */
     WAVE_BYTES = 1 << 24,                     /* at most, for the results of jobs that await their turn */
     STREAM_MIN_BYTES = (4 << 20) / RF_SHRINK, /* as in run.c */
@@ -39,15 +40,15 @@ enum {
 
 static ptrdiff_t parts(ptrdiff_t n, ptrdiff_t size) { return (n - 1) / size + 1; }
 
-/* Positions of a tile, `n` elements in all. What is not summed takes 0.6 to 0.85 of the time if rows are read
- * as far as they go (Zen 5), those of relu's own loop if their numbers are near; so long as there are
- * MANY_JOBS. */
+/* Positions of a tile, `n` elements in all, of a pass that is complete but for its plan. Where nothing is
+ * summed forward passes take 0.6 to 0.85 of the time if rows are read as far as they go (Zen 5), those that
+ * relu's own loop counts if their numbers are near; so long as there are MANY_JOBS. */
 static ptrdiff_t tile_of(const pass *p, ptrdiff_t n, ptrdiff_t inner)
 {
-    if (p->gradient.memory || p->wanted.sum) return TILE;
-    const ptrdiff_t most = !rf_rectifies(p) || !p->level ? WIDE_TILE
-                           : inner > 1 && !rf_is_intel() ? NEAR_BYTES / (ptrdiff_t)p->width
-                                                         : TILE;
+    ptrdiff_t most = WIDE_TILE;
+    if (p->gradient.memory || p->wanted.sum) return TILE; /* the order of sums: by the shape alone */
+    if (rf_rectifies(p) && p->level)
+        most = inner > 1 && !rf_is_intel() ? NEAR_BYTES / (ptrdiff_t)p->width : TILE;
     return at_least(at_most(most, n * RF_SHRINK / (8 * MANY_JOBS)), TILE);
 }
 
@@ -335,9 +336,9 @@ static void run_job(worker *w, const job *j, const totals *to, ptrdiff_t first)
             turn_to(w, j->unit + u, 1);
             clear(w);
             region r = region_at(w->pass, row, 1, (j->unit + u) * l->inner + j->first, j->run);
-            if (l->n_runs == 1 && u > 0)
-                r.begins = SHARED; /* with the run before, which is this job's, too */
-            if (l->n_runs == 1 && u < j->units - 1) r.ends = SHARED;
+            /* with the run before or after, which is this job's, too */
+            if (u > 0) r.begins = SHARED;
+            if (u < j->units - 1) r.ends = SHARED;
             rf_walk(w, &r);
             fetch_next_run(&r, j->run * (ptrdiff_t)w->pass->size);
             fold(w, to, first + u);

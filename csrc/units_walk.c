@@ -266,8 +266,10 @@ static __attribute__((noinline)) void write_mask(const worker *w, const region *
         words[(b->width + 63) / 64] = 0;
         const size_t bit = bit_of(p, r, b, k), end = (bit + (size_t)left) / 8;
         sharing first = SHARED, last = NOT_SHARED;
-        if (b->first < 8 && r->begins == SHARED_BY_THREADS) first = r->begins;
-        if (bit / 8 == end && r->ends == SHARED_BY_THREADS) first = r->ends;
+        /* a head before the first cache line may be shorter than a byte: what follows begins in that byte,
+         * too */
+        if (b->first < 8 && r->begins == SHARED_BY_THREADS) first = SHARED_BY_THREADS;
+        if (bit / 8 == end && r->ends == SHARED_BY_THREADS) first = SHARED_BY_THREADS;
         if ((bit + (size_t)b->width) / 8 == end) last = r->ends;
         put_bits(p->to_mask, bit, words, b->width, first, last);
     }
