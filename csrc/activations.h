@@ -9,7 +9,7 @@
  *                        WEIGHT such a one that is learned: its backward has a second output,
  *                        <name>_backward_weight(grad_output, x)
  *               cost     RF_CHEAP: a few operations; RF_MEDIUM: about as long as memory takes; RF_COSTLY:
- *                        longer. Loops differ (loops.h), results do not
+ *                        longer; RF_LONG: longest, and long code. Loops differ (loops.h), results do not
  *               gate     at or below it output and gradient are zero; ceiling: at or above it the gradient
  *                        is; each an expression in the parameters p[0], p[1], or RF_NOWHERE
  *               mask     whether one bit an element is enough for the backward pass: see rf_mask
@@ -348,15 +348,15 @@ RF_FROM_Y(selu, UNARY, selu_backward_y)
 RF_ROW(celu,             ALPHA,  RF_MEDIUM, ("alpha", 1.0),           RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x if x > 0 else alpha * (exp(x / alpha) - 1)")
 RF_FROM_Y(celu, PARAM, celu_backward_y)
-RF_ROW(gelu,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(gelu,             UNARY,  RF_LONG,   RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x * (1 + erf(x / sqrt(2))) / 2")
-RF_ROW(gelu_tanh,        UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(gelu_tanh,        UNARY,  RF_LONG,   RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x ** 3)))")
 RF_ROW(silu,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x / (1 + exp(-x))")
 RF_ROW(swish,            PARAM,  RF_COSTLY, ("beta", 1.0),            RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x / (1 + exp(-beta * x))")
-RF_ROW(mish,             UNARY,  RF_COSTLY, RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
+RF_ROW(mish,             UNARY,  RF_LONG,   RF_NO_PARAM,              RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "x * tanh(log(1 + exp(x)))")
 RF_ROW(softplus,         PARAM,  RF_MEDIUM, ("beta", 1.0),            RF_NO_PARAM,      RF_NOWHERE, RF_NOWHERE, RF_MASK_NONE,
        "log(1 + exp(beta * x)) / beta")

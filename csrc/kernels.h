@@ -18,7 +18,7 @@ enum {
 #endif
 
 /* Of a row: bound by memory wherever it is; by arithmetic while data are in cache; by arithmetic always. */
-typedef enum { RF_CHEAP, RF_MEDIUM, RF_COSTLY } rf_cost;
+typedef enum { RF_CHEAP, RF_MEDIUM, RF_COSTLY, RF_LONG } rf_cost;
 
 /* Elementwise: data, parameters, outputs, contiguous and in whole vectors or groups of them; `constant`:
  * parameters are one number each.

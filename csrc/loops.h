@@ -12,6 +12,7 @@ enum {
     F(MAX_ARGS) = 5,
     F(VECTOR) = RF_VECTOR_BYTES / sizeof(T),
     F(GROUPED) = GROUP * F(VECTOR), /* at once where a vector takes long */
+    F(GROUPED_LONG) = GROUP_LONG * F(VECTOR),
     F(GROUPED_MEDIUM) = (GROUP < RF_GROUP_MEDIUM ? GROUP : RF_GROUP_MEDIUM) * F(VECTOR),
     F(LINES) = 256 / sizeof(T), /* elements that are fetched or streamed at once where that is many */
     F(PIECE) = RF_PIECE_BYTES / sizeof(T),
@@ -218,7 +219,9 @@ static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, p
 {
     T line[F(GROUPED)] __attribute__((aligned(64))), same[F(VECTOR)] __attribute__((aligned(64)));
     for (ptrdiff_t j = 0; j < F(VECTOR); j++) same[j] = a.p0;
-    const ptrdiff_t together = row.cost == RF_COSTLY ? F(GROUPED) : F(GROUPED_MEDIUM);
+    const ptrdiff_t together = row.cost == RF_LONG     ? F(GROUPED_LONG)
+                               : row.cost == RF_COSTLY ? F(GROUPED)
+                                                       : F(GROUPED_MEDIUM);
     const ptrdiff_t size = known ? together : F(VECTOR), step = constant ? 0 : size;
     /* the shorter vectors are, the longer takes arithmetic, and the more it costs to find the place */
     const int paged = !RF_SMALL && row.cost == RF_MEDIUM && 32 * row.n_data <= RF_VECTOR_BYTES;
@@ -229,7 +232,7 @@ static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, p
     /* In order, of 128 MiB on Zen 5: a page ahead gelu, elu and softsign take 0.9 to 0.95 of the time.
      * Between much arithmetic two inputs are better left to the processor itself: gelu' takes 0.96. */
     if (in_order && !two) ahead = RF_PAGE_BYTES;
-    const int fetch = ahead != 0 && !(in_order && two && row.cost == RF_COSTLY);
+    const int fetch = ahead != 0 && !(in_order && two && row.cost >= RF_COSTLY);
     const ptrdiff_t ahead_too = sheets || in_order ? ahead : RF_AHEAD;
     for (ptrdiff_t begin = 0, run; begin < n; begin += run) {
         const ptrdiff_t first = begin < sheets ? F(side_by_side)(begin, F(LINES)) : begin;
@@ -242,9 +245,15 @@ static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, p
                     if (two) __builtin_prefetch((const char *)(a.g + i + j) + ahead_too, 0, 2);
                 }
             }
-            IN_GROUP
-            for (ptrdiff_t j = 0; j < size; j++)
-                line[j] = row.f(F(first_input)(row, a, i + j), a.x[i + j], known ? a.p0 : p[j], 0);
+            if (known) {
+                RF_IN_GROUP
+                for (ptrdiff_t j = 0; j < size; j++)
+                    line[j] = row.f(F(first_input)(row, a, i + j), a.x[i + j], a.p0, 0);
+            } else {
+                RF_INDEPENDENT
+                for (ptrdiff_t j = 0; j < size; j++)
+                    line[j] = row.f(F(first_input)(row, a, i + j), a.x[i + j], p[j], 0);
+            }
             /* one condition for all: else each vector's operations would move behind its own */
             if (__builtin_expect(ahead != 0, 0)) {
                 RF_UNROLLED
