@@ -197,42 +197,46 @@ RF_COMPARE_64(rf_not_at_least, !(a[i] >= b[i]))
 #endif
 #undef RF_COMPARE_64
 
-/* to[i] = bit i ? yes[i] : no[i], 64 of them. */
+/* to[i] = bit i ? yes[i] : no[i], 64 of them; without `no` it is 0. */
 #if defined(__AVX512F__)
 static RF_INLINE void rf_choose_64_f32(float *to, uint64_t bits, const float *yes, const float *no)
 {
     RF_UNROLLED
     for (int i = 0; i < 64; i += 16)
-        _mm512_storeu_ps(to + i,
-                         _mm512_mask_loadu_ps(_mm512_loadu_ps(no + i), (__mmask16)(bits >> i), yes + i));
+        _mm512_storeu_ps(to + i, _mm512_mask_loadu_ps(no ? _mm512_loadu_ps(no + i) : _mm512_setzero_ps(),
+                                                      (__mmask16)(bits >> i), yes + i));
 }
 static RF_INLINE void rf_choose_64_f64(double *to, uint64_t bits, const double *yes, const double *no)
 {
     RF_UNROLLED
     for (int i = 0; i < 64; i += 8)
-        _mm512_storeu_pd(to + i,
-                         _mm512_mask_loadu_pd(_mm512_loadu_pd(no + i), (__mmask8)(bits >> i), yes + i));
+        _mm512_storeu_pd(to + i, _mm512_mask_loadu_pd(no ? _mm512_loadu_pd(no + i) : _mm512_setzero_pd(),
+                                                      (__mmask8)(bits >> i), yes + i));
 }
 #elif defined(__AVX2__)
 static RF_INLINE void rf_choose_64_f32(float *to, uint64_t bits, const float *yes, const float *no)
 {
     const __m256i each = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    __m256i left = each;
     RF_UNROLLED
     for (int i = 0; i < 64; i += 8) {
-        __m256i set = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int)(bits >> i)), each), each);
-        _mm256_storeu_ps(to + i, _mm256_blendv_ps(_mm256_loadu_ps(no + i), _mm256_loadu_ps(yes + i),
-                                                  _mm256_castsi256_ps(set)));
+        left = i % 32 ? _mm256_srli_epi32(left, 8) : _mm256_set1_epi32((int)(bits >> i));
+        __m256 set = _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(left, each), each));
+        __m256 v = _mm256_loadu_ps(yes + i);
+        _mm256_storeu_ps(to + i,
+                         no ? _mm256_blendv_ps(_mm256_loadu_ps(no + i), v, set) : _mm256_and_ps(v, set));
     }
 }
 static RF_INLINE void rf_choose_64_f64(double *to, uint64_t bits, const double *yes, const double *no)
 {
     const __m256i each = _mm256_setr_epi64x(1, 2, 4, 8);
+    __m256i left = _mm256_set1_epi64x((int64_t)bits);
     RF_PARTLY_UNROLLED
-    for (int i = 0; i < 64; i += 4) {
-        __m256i set =
-            _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x((int64_t)(bits >> i)), each), each);
-        _mm256_storeu_pd(to + i, _mm256_blendv_pd(_mm256_loadu_pd(no + i), _mm256_loadu_pd(yes + i),
-                                                  _mm256_castsi256_pd(set)));
+    for (int i = 0; i < 64; i += 4, left = _mm256_srli_epi64(left, 4)) {
+        __m256d set = _mm256_castsi256_pd(_mm256_cmpeq_epi64(_mm256_and_si256(left, each), each));
+        __m256d v = _mm256_loadu_pd(yes + i);
+        _mm256_storeu_pd(to + i,
+                         no ? _mm256_blendv_pd(_mm256_loadu_pd(no + i), v, set) : _mm256_and_pd(v, set));
     }
 }
 #elif defined(__SSE2__)
@@ -243,8 +247,8 @@ static RF_INLINE void rf_choose_64_f32(float *to, uint64_t bits, const float *ye
     for (int i = 0; i < 64; i += 4) {
         __m128 set =
             _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32((int)(bits >> i)), each), each));
-        _mm_storeu_ps(to + i, _mm_or_ps(_mm_and_ps(set, _mm_loadu_ps(yes + i)),
-                                        _mm_andnot_ps(set, _mm_loadu_ps(no + i))));
+        __m128 v = _mm_and_ps(set, _mm_loadu_ps(yes + i));
+        _mm_storeu_ps(to + i, no ? _mm_or_ps(v, _mm_andnot_ps(set, _mm_loadu_ps(no + i))) : v);
     }
 }
 static RF_INLINE void rf_choose_64_f64(double *to, uint64_t bits, const double *yes, const double *no)
@@ -254,18 +258,18 @@ static RF_INLINE void rf_choose_64_f64(double *to, uint64_t bits, const double *
     for (int i = 0; i < 64; i += 2) {
         __m128d set =
             _mm_castsi128_pd(_mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32((int)(bits >> i)), each), each));
-        _mm_storeu_pd(to + i, _mm_or_pd(_mm_and_pd(set, _mm_loadu_pd(yes + i)),
-                                        _mm_andnot_pd(set, _mm_loadu_pd(no + i))));
+        __m128d v = _mm_and_pd(set, _mm_loadu_pd(yes + i));
+        _mm_storeu_pd(to + i, no ? _mm_or_pd(v, _mm_andnot_pd(set, _mm_loadu_pd(no + i))) : v);
     }
 }
 #else
 static RF_INLINE void rf_choose_64_f32(float *to, uint64_t bits, const float *yes, const float *no)
 {
-    for (int i = 0; i < 64; i++) to[i] = bits >> i & 1 ? yes[i] : no[i];
+    for (int i = 0; i < 64; i++) to[i] = bits >> i & 1 ? yes[i] : no ? no[i] : 0;
 }
 static RF_INLINE void rf_choose_64_f64(double *to, uint64_t bits, const double *yes, const double *no)
 {
-    for (int i = 0; i < 64; i++) to[i] = bits >> i & 1 ? yes[i] : no[i];
+    for (int i = 0; i < 64; i++) to[i] = bits >> i & 1 ? yes[i] : no ? no[i] : 0;
 }
 #endif
 

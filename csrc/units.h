@@ -131,8 +131,8 @@ static RF_INLINE int F(observe)(int with_bias, int level, const rf_positions *at
 }
 
 #define OBSERVE(name, with_bias, level)                                                                      \
-    static int F(name)(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,             \
-                       const void *z, ptrdiff_t stride, void *v, const rf_ahead *ahead)                      \
+    static RF_PLACED int F(name)(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,   \
+                                 const void *z, ptrdiff_t stride, void *v, const rf_ahead *ahead)            \
     {                                                                                                        \
         return F(observe)(with_bias, level, at, first, rows, width, z, stride, v, ahead);                    \
     }
@@ -229,8 +229,9 @@ static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at
 }
 
 #define RECTIFY(name, with_bias, level)                                                                      \
-    static int F(name)(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,             \
-                       const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride, ptrdiff_t ahead)        \
+    static RF_PLACED int F(name)(const rf_positions *at, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width,   \
+                                 const void *z, ptrdiff_t stride, void *y, ptrdiff_t y_stride,               \
+                                 ptrdiff_t ahead)                                                            \
     {                                                                                                        \
         return F(rectify)(with_bias, level, at, first, rows, width, z, stride, y, y_stride, ahead);          \
     }
@@ -254,7 +255,7 @@ static void F(count_nonfinite)(void *counts, ptrdiff_t rows, ptrdiff_t width, co
 
 static RF_INLINE double F(size)(T y) { return F(is_finite)(y) ? (double)F(abs)(y) : 0; }
 
-static void F(add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *from)
+static RF_PLACED void F(add_sizes)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *from)
 {
     const T *y = from;
     for (; rows >= 4; rows -= 4, y += 4 * width) {
@@ -295,8 +296,8 @@ static RF_INLINE void F(add_rows)(int n_rows, double *sum, ptrdiff_t width, cons
     F(add_columns)(n_rows, sum, i, width, width, g);
 }
 
-static void F(add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *from, const void *next,
-                      const void *next_too, int all)
+static RF_PLACED void F(add_up)(double *sum, ptrdiff_t rows, ptrdiff_t width, const void *from,
+                                const void *next, const void *next_too, int all)
 {
     const T *g = from, *a = next, *b = next_too;
     const rf_ahead ahead = {.all = all};
@@ -318,7 +319,7 @@ static RF_INLINE void F(see_gradient)(COUNT *nonzero, U *overflow, T g)
 }
 
 /* Whether any element is not finite. */
-static int F(count_nonzero)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *from)
+static RF_PLACED int F(count_nonzero)(void *counts, ptrdiff_t rows, ptrdiff_t width, const void *from)
 {
     COUNT *count = counts;
     const T *g = from;
@@ -373,16 +374,16 @@ static RF_INLINE void F(pack)(int gated, uint64_t *words, const T *v, ptrdiff_t 
     *words = word & ~(~UINT64_C(0) << (n - i));
 }
 
-static void F(pack_gated)(uint64_t *words, const void *v, ptrdiff_t n, const void *gate, const void *ceiling,
-                          ptrdiff_t step)
+static RF_PLACED void F(pack_gated)(uint64_t *words, const void *v, ptrdiff_t n, const void *gate,
+                                    const void *ceiling, ptrdiff_t step)
 {
     if (ceiling)
         F(pack)(1, words, v, n, gate, ceiling, step);
     else
         F(pack)(1, words, v, n, gate, NULL, step);
 }
-static void F(pack_slope)(uint64_t *words, const void *v, ptrdiff_t n, const void *gate, const void *ceiling,
-                          ptrdiff_t step)
+static RF_PLACED void F(pack_slope)(uint64_t *words, const void *v, ptrdiff_t n, const void *gate,
+                                    const void *ceiling, ptrdiff_t step)
 {
     (void)ceiling;
     F(pack)(0, words, v, n, gate, NULL, step);
@@ -399,8 +400,8 @@ static RF_INLINE uint64_t F(word_at)(const uint8_t *bytes, int bit)
 static RF_INLINE void F(select_64)(int sloped, T *to, uint64_t word, const T *g, const T *slope)
 {
     T other[64];
-    for (int i = 0; i < 64; i++) other[i] = sloped ? F(times)(slope[i], g[i]) : 0;
-    F(rf_choose_64)(to, word, g, other);
+    for (int i = 0; sloped && i < 64; i++) other[i] = F(times)(slope[i], g[i]);
+    F(rf_choose_64)(to, word, g, sloped ? other : NULL);
 }
 
 /* to = bit ? g : 0, or slope * g: one slope an element, or (step 0) 64 of one. With `ahead` whole
@@ -424,14 +425,14 @@ static RF_INLINE void F(select)(int sloped, T *to, const uint8_t *mask, int bit,
         to[i] = mask[bit >> 3] >> (bit & 7) & 1 ? g[i] : sloped ? F(times)(slope[i * step], g[i]) : 0;
 }
 
-static void F(select_gated)(void *to, const uint8_t *mask, int bit, const void *g, ptrdiff_t n,
-                            const void *slope, ptrdiff_t step, ptrdiff_t ahead)
+static RF_PLACED void F(select_gated)(void *to, const uint8_t *mask, int bit, const void *g, ptrdiff_t n,
+                                      const void *slope, ptrdiff_t step, ptrdiff_t ahead)
 {
     (void)slope, (void)step;
     F(select)(0, to, mask, bit, g, n, g, 0, ahead);
 }
-static void F(select_slope)(void *to, const uint8_t *mask, int bit, const void *g, ptrdiff_t n,
-                            const void *slope, ptrdiff_t step, ptrdiff_t ahead)
+static RF_PLACED void F(select_slope)(void *to, const uint8_t *mask, int bit, const void *g, ptrdiff_t n,
+                                      const void *slope, ptrdiff_t step, ptrdiff_t ahead)
 {
     F(select)(1, to, mask, bit, g, n, slope, step, ahead);
 }
