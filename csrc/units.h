@@ -164,39 +164,29 @@ static void F(see_min)(void *min, ptrdiff_t rows, ptrdiff_t width, const void *f
 }
 
 #if !RF_SMALL /* else not worth the code */
-/* From piece to piece in registers: through memory bias, relu and counts take 1.3 to 1.45 times as long where
- * the code happens to lie badly (Zen 5, AVX2: half of all places). */
-typedef U TYPE(overflows) __attribute__((vector_size(RF_VECTOR_BYTES)));
-
-/* A piece of relu(z + bias) past the cache, counted in the same loop, from column i of a row on. */
+/* A piece of relu(z + bias) past the cache, counted in the same loop, from column i of a row on. Gates, which
+ * for relu are 0, would be a load too many: wherever the code happened to lie badly, in half of all places,
+ * it took 1.3 to 1.45 times as long (Zen 5, AVX2). */
 static RF_INLINE void F(rectify_piece)(int with_bias, int level, const rf_positions *at, ptrdiff_t i,
-                                       const T *z, T *y, ptrdiff_t ahead, TYPE(overflows) *overflow)
+                                       const T *z, T *y, ptrdiff_t ahead, U *overflow)
 {
     const T *biases = with_bias ? (const T *)at->bias + i : z + i;
     COUNT *active = level >= RF_SEE_ACTIVE ? (COUNT *)at->active + i : NULL;
     T *max = level >= RF_SEE_MAX ? (T *)at->max + i : NULL;
     T lines[F(PIECE)] __attribute__((aligned(64)));
-    U found[F(PIECE)] __attribute__((aligned(64)));
     rf_prefetch_lines((const char *)(z + i) + ahead, RF_PIECE_BYTES);
     RF_IN_GROUP
     for (ptrdiff_t j = 0; j < F(PIECE); j++) {
         T v = z[i + j];
         TYPE(seen) s = {0};
         if (level >= RF_SEE_ACTIVE) s.active = active[j];
-        if (level >= RF_SEE_MAX) s.max = max[j];
-        F(see)(with_bias, level, &s, v, biases[j], 0, &v); /* relu's gate is 0 */
+        if (level >= RF_SEE_MAX) s.max = max[j], s.overflow = overflow[j];
+        F(see)(with_bias, level, &s, v, biases[j], 0, &v);
         lines[j] = F(relu)(v);
         if (level >= RF_SEE_ACTIVE) active[j] = s.active;
-        if (level >= RF_SEE_MAX) max[j] = s.max, found[j] = s.overflow;
+        if (level >= RF_SEE_MAX) max[j] = s.max, overflow[j] = s.overflow;
     }
     rf_stream_lines(y + i, lines, RF_PIECE_BYTES);
-    /* behind what streams: before, which needs no memory, it takes up to 1.07 times as long (AVX2) */
-    RF_UNROLLED
-    for (int k = 0; level >= RF_SEE_MAX && k < F(PIECE) / F(VECTOR); k++) {
-        TYPE(overflows) more;
-        memcpy(&more, found + k * F(VECTOR), sizeof more);
-        overflow[k] |= more;
-    }
 }
 
 /* Loops one after the other, which suit every row of the table, leave memory idle while they count; here it
@@ -208,8 +198,7 @@ static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at
     const rf_positions here = F(positions_from)(at, first);
     const T *z = from;
     T *y = to;
-    TYPE(overflows) overflow[F(PIECE) / F(VECTOR)] = {{0}};
-    U all[F(PIECE)], any = 0;
+    U overflow[F(PIECE)] __attribute__((aligned(64))) = {0}, any = 0;
     const ptrdiff_t page = width < F(PAGE) ? F(PAGE) / width : 1, sheet = RF_PAGES * page;
     const int side_by_side = ahead == RF_SIDE_BY_SIDE && rows >= sheet;
     if (ahead == RF_SIDE_BY_SIDE) ahead = side_by_side ? sheet * stride * (ptrdiff_t)sizeof(T) : 0;
@@ -223,8 +212,7 @@ static RF_INLINE int F(rectify)(int with_bias, int level, const rf_positions *at
         for (ptrdiff_t i = 0; i < width; i += F(PIECE))
             F(rectify_piece)(with_bias, level, &here, i, z + row * stride, y + row * to_stride, ahead,
                              overflow);
-    memcpy(all, overflow, sizeof all);
-    for (ptrdiff_t j = 0; j < F(PIECE); j++) any |= all[j];
+    for (ptrdiff_t j = 0; j < F(PIECE); j++) any |= overflow[j];
     return (any & F(SIGN_BIT)) != 0;
 }
 
