@@ -23,9 +23,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Where in a cache line loops lie decides over up to a seventh of the time (Zen 5: counting, AVX2). These
- * stay where they were measured, whatever is linked before them. */
-#define RF_PLACED __attribute__((aligned(64)))
 #define RF_INLINE inline __attribute__((always_inline))
 /* No element depends on another. With gcc this also vectorises where -Os asks for little code, and keeps
  * short loops from being unrolled before they are vectorised. */
@@ -71,10 +68,14 @@
 #define RF_UNROLLED _Pragma("GCC unroll 16")
 #define RF_PARTLY_UNROLLED _Pragma("GCC unroll 4") /* where it would be long code for what is seldom used */
 #endif
+/* Where in a cache line loops lie decides over up to a seventh of the time (Zen 5: counting, AVX2). RF_PLACED
+ * are those that wait for memory: they stay where they were measured, whatever comes before them. */
 #ifdef __OPTIMIZE_SIZE__
 #define RF_SMALL 1
+#define RF_PLACED
 #else
 #define RF_SMALL 0
+#define RF_PLACED __attribute__((aligned(64)))
 #endif
 
 /* Clang does not define __FP_FAST_FMA. */
@@ -181,12 +182,12 @@ static void stream_out(void *to, const void *from, ptrdiff_t bytes, const void *
 }
 
 static float first(float g, float x, float p, float q) { return (void)g, (void)p, (void)q, x; }
-static void copy_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead)
+static RF_PLACED void copy_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead)
 {
     map_f32((row_f32){.f = first, .n_data = 1, .cost = RF_CHEAP}, args, n, constant, ahead);
 }
 static float sum(float g, float x, float p, float q) { return (void)p, (void)q, g + x; }
-static void add_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead)
+static RF_PLACED void add_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead)
 {
     map_f32((row_f32){.f = sum, .n_data = 2, .cost = RF_CHEAP}, args, n, constant, ahead);
 }

@@ -22,33 +22,38 @@
 #define WEIGHT_AS_GRADIENT(name) PARAM_AS_GRADIENT(name)
 #define SHARED_AS_GRADIENT(name)
 
-#define LOOP(name, ...)                                                                                      \
-    static void F(name##_loop)(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead)                \
+/* What takes few operations waits for memory most. */
+#define PLACE_RF_CHEAP RF_PLACED
+#define PLACE_RF_MEDIUM
+#define PLACE_RF_COSTLY
+#define PLACE_RF_LONG
+#define LOOP(name, COST, ...)                                                                                \
+    static PLACE_##COST void F(name##_loop)(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahead)   \
     {                                                                                                        \
-        F(map)((TYPE(row)){.f = F(name##_map), __VA_ARGS__}, args, n, constant, ahead);                      \
+        F(map)((TYPE(row)){.f = F(name##_map), .cost = COST, __VA_ARGS__}, args, n, constant, ahead);        \
     }
 
 #define UNARY_LOOPS(name, COST)                                                                              \
-    LOOP(name, .n_data = 1, .n_params = 0, .cost = COST)                                                     \
-    LOOP(name##_backward, .n_data = 2, .n_params = 0, .cost = COST)
+    LOOP(name, COST, .n_data = 1, .n_params = 0)                                                             \
+    LOOP(name##_backward, COST, .n_data = 2, .n_params = 0)
 #define PARAM_LOOPS(name, COST)                                                                              \
-    LOOP(name, .n_data = 1, .n_params = 1, .cost = COST)                                                     \
-    LOOP(name##_backward, .n_data = 2, .n_params = 1, .cost = COST)
+    LOOP(name, COST, .n_data = 1, .n_params = 1)                                                             \
+    LOOP(name##_backward, COST, .n_data = 2, .n_params = 1)
 #define PARAMS_LOOPS(name, COST)                                                                             \
-    LOOP(name, .n_data = 1, .n_params = 2, .cost = COST)                                                     \
-    LOOP(name##_backward, .n_data = 2, .n_params = 2, .cost = COST)
+    LOOP(name, COST, .n_data = 1, .n_params = 2)                                                             \
+    LOOP(name##_backward, COST, .n_data = 2, .n_params = 2)
 #define SLOPE_LOOPS(name, COST)                                                                              \
-    LOOP(name, .n_data = 1, .n_params = 1, .cost = COST, .like = F(relu_loop))                               \
-    LOOP(name##_backward, .n_data = 2, .n_params = 1, .cost = COST)
+    LOOP(name, COST, .n_data = 1, .n_params = 1, .like = F(relu_loop))                                       \
+    LOOP(name##_backward, COST, .n_data = 2, .n_params = 1)
 #define WEIGHT_LOOPS(name, COST)                                                                             \
-    LOOP(name, .n_data = 1, .n_params = 1, .cost = COST, .like = F(relu_loop))                               \
-    LOOP(name##_backward, .n_data = 2, .n_params = 1, .cost = COST, .f_weight = F(name##_backward_weight))
+    LOOP(name, COST, .n_data = 1, .n_params = 1, .like = F(relu_loop))                                       \
+    LOOP(name##_backward, COST, .n_data = 2, .n_params = 1, .f_weight = F(name##_backward_weight))
 #define ALPHA_LOOPS(name, COST)                                                                              \
-    LOOP(name, .n_data = 1, .n_params = 1, .cost = COST, .like = F(elu_loop), .like_at = 1, .like_has_p = 1) \
-    LOOP(name##_backward, .n_data = 2, .n_params = 1, .cost = COST, .like = F(elu_backward_loop),            \
-         .like_at = 1, .like_has_p = 1)
-#define UNARY_LOOPS_Y(name) LOOP(name, .n_data = 2, .cost = RF_CHEAP)
-#define PARAM_LOOPS_Y(name) LOOP(name, .n_data = 2, .n_params = 1, .cost = RF_CHEAP)
+    LOOP(name, COST, .n_data = 1, .n_params = 1, .like = F(elu_loop), .like_at = 1, .like_has_p = 1)         \
+    LOOP(name##_backward, COST, .n_data = 2, .n_params = 1, .like = F(elu_backward_loop), .like_at = 1,      \
+         .like_has_p = 1)
+#define UNARY_LOOPS_Y(name) LOOP(name, RF_CHEAP, .n_data = 2)
+#define PARAM_LOOPS_Y(name) LOOP(name, RF_CHEAP, .n_data = 2, .n_params = 1)
 #define SHARED_LOOPS_Y(name)
 
 #define RF_ROW(name, KIND, cost, ...)                                                                        \
@@ -68,6 +73,10 @@
 #undef ALPHA_AS_GRADIENT
 #undef WEIGHT_AS_GRADIENT
 #undef SHARED_AS_GRADIENT
+#undef PLACE_RF_CHEAP
+#undef PLACE_RF_MEDIUM
+#undef PLACE_RF_COSTLY
+#undef PLACE_RF_LONG
 #undef LOOP
 #undef UNARY_LOOPS
 #undef PARAM_LOOPS

@@ -19,9 +19,8 @@ HERE = Path(__file__).parent
 VECTOR_BYTES = {"neon": 16, "baseline": 16, "avx2": 32, "avx512": 64}
 # A loop that must be vectorised, and how a loop of a row says what it is.
 LOOP = re.compile(r"#pragma (?:omp simd|GCC ivdep)")
-ROW = re.compile(
-    r"\(row_f\d\d\)\{[^{}]*?(?:\.n_params = (?P<n_params>\d), )?\.cost = (?P<cost>RF_\w+)(?P<one>.*\.like_at = 1)?"
-)
+ROW = re.compile(r"\(row_f\d\d\)\{([^{}]*)\}")
+FIELD = re.compile(r"\.(\w+) = (\w+)")
 # Copies of the loops of loops.h by cost and number of parameters: cheap rows have two, in memory and past the cache,
 # and one for arrays of parameters; the others have one, and with a parameter one where it is 1 (unless that is another
 # row's), one where it is constant and one for arrays of it, or one for all where code is to be small.
@@ -93,8 +92,9 @@ def expected_loops(source, copies):
 
     def inlined_into(name):
         if row := ROW.search(bodies[name]):
-            n = copies[row["cost"]][int(row["n_params"] or 0)]
-            return n - 1 if row["one"] and n > 1 else n
+            fields = dict(FIELD.findall(row[1]))
+            n = copies[fields["cost"]][int(fields.get("n_params", 0))]
+            return n - 1 if fields.get("like_at") == "1" and n > 1 else n
         return sum(len(LOOP.findall(bodies[driver])) for driver in drivers_of(name))
 
     loops = {name: inlined_into(name) for name in bodies if name not in inline}
