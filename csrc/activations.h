@@ -5,9 +5,8 @@
  *               be told from the output, but not as from x: <name>_backward_y(grad_output, y, params...).
  *   RF_ROW      RF_ROW(name, KIND, cost, (param, default), (param, default), gate, ceiling, mask, formula)
  *               KIND     UNARY no parameter; PARAM one; PARAMS two; SLOPE one, with 0 of which it is relu;
- *                        ALPHA one, with 1 of which it is elu;
  *                        WEIGHT such a one that is learned: its backward has a second output,
- *                        <name>_backward_weight(grad_output, x)
+ *                        <name>_backward_weight(grad_output, x); ALPHA one, with 1 of which it is elu
  *               cost     RF_CHEAP: a few operations; RF_MEDIUM: about as long as memory takes; RF_COSTLY:
  *                        longer; RF_LONG: longest, and long code. Loops differ (loops.h), results do not
  *               gate     at or below it output and gradient are zero; ceiling: at or above it the gradient

@@ -17,7 +17,8 @@ enum {
 #define RF_SHRINK 1
 #endif
 
-/* Of a row: bound by memory wherever it is; by arithmetic while data are in cache; by arithmetic always. */
+/* Of a row: bound by memory wherever it is; by arithmetic while data are in cache; by arithmetic always; the
+ * same, and by so much of it that its code is long. */
 typedef enum { RF_CHEAP, RF_MEDIUM, RF_COSTLY, RF_LONG } rf_cost;
 
 /* Elementwise: data, parameters, outputs, contiguous and in whole vectors or groups of them; `constant`:

@@ -273,8 +273,8 @@ static RF_INLINE void F(map)(const TYPE(row) row, char *const *args, ptrdiff_t n
     n &= -(ptrdiff_t)(row.cost == RF_CHEAP ? F(VECTOR) : F(GROUPED)); /* so it is; the compiler knows, too */
     if (row.like && constant && a.p0 == row.like_at) { /* to ask in the loop takes 1.05 of the time */
         char *same[F(MAX_ARGS)];
-        memcpy(same, args, (size_t)row.n_data * sizeof *args);
-        memcpy(same + row.n_data, args + row.n_data + !row.like_has_p, 2 * sizeof *args);
+        memcpy(same, args, (size_t)(row.n_data + row.like_has_p) * sizeof *args);
+        same[row.n_data + row.like_has_p] = args[row.n_data + 1];
         row.like(same, n, 1, ahead);
     } else if (row.cost == RF_CHEAP && (row.n_params == 0 || constant)) {
         F(map_cheap)(row, a, n, 1, ahead);
