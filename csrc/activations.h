@@ -8,7 +8,7 @@
  *                        WEIGHT such a one that is learned: its backward has a second output,
  *                        <name>_backward_weight(grad_output, x); ALPHA one, with 1 of which it is elu
  *               cost     RF_CHEAP: a few operations; RF_MEDIUM: about as long as memory takes; RF_COSTLY:
- *                        longer; RF_LONG: longest, and long code. Loops differ (loops.h), results do not
+ *                        longer; RF_LONG: longest, in long code. Loops differ (loops.h), results do not
  *               gate     at or below it output and gradient are zero; ceiling: at or above it the gradient
  *                        is; each an expression in the parameters p[0], p[1], or RF_NOWHERE
  *               mask     whether one bit an element is enough for the backward pass: see rf_mask

@@ -51,7 +51,7 @@ static const struct {
 #include "activations.h"
 };
 
-#define ARITY(KIND, data, out, cost) {data, data + N_PARAMS_##KIND, out, cost != RF_CHEAP}
+#define ARITY(KIND, data, out, cost) {data, data + N_PARAMS_##KIND, out, cost}
 static const rf_arity arities[][RF_N_DIRECTIONS] = {
 #define RF_ROW(name, KIND, cost, ...)                                                                        \
     [RF_##name] = {ARITY(KIND, 1, 1, cost), ARITY(KIND, 2, N_GRADIENTS_##KIND, cost),                        \

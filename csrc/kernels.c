@@ -9,7 +9,7 @@
  * that are computed together take turns. With AVX the scheduler follows GCC's other model of pressure on
  * registers: fewer numbers wait in memory, and what is costly takes 0.87 to 1.0 of the time. That, and that
  * neither loops nor targets of jumps are aligned (7 KB less, nothing slower), isa_flags.txt says, for no
- * pragma can; and that the baseline, which is to be small, has no tables to unwind by (11 KB). */
+ * pragma can. (It also says that the baseline, which is to be small, has no tables to unwind by: 11 KB.) */
 #pragma GCC optimize("vect-cost-model=dynamic", "unswitch-loops", "schedule-insns", "sched-pressure")
 #endif
 #ifdef __AVX512F__
@@ -35,7 +35,7 @@
 #define RF_GROUP_LONG_F64 2
 #define RF_GROUP_MEDIUM 4
 #elif defined(__AVX2__)
-/* though numbers wait in memory: 0.77 to 1.05 of the time of 2, double 0.86 to 0.95 */
+/* though numbers wait in memory: 0.77 to 1.05 of the time of 2, long arrays of double 0.86 to 0.95 */
 #define RF_GROUP_F32 4
 #define RF_GROUP_F64 4
 #define RF_GROUP_LONG_F64 2

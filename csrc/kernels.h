@@ -18,7 +18,7 @@ enum {
 #endif
 
 /* Of a row: bound by memory wherever it is; by arithmetic while data are in cache; by arithmetic always; the
- * same, and by so much of it that its code is long. */
+ * same, but its code so long that fewer vectors at once must do where they need many registers. */
 typedef enum { RF_CHEAP, RF_MEDIUM, RF_COSTLY, RF_LONG } rf_cost;
 
 /* Elementwise: data, parameters, outputs, contiguous and in whole vectors or groups of them; `constant`:
@@ -32,10 +32,10 @@ typedef void rf_loop(char *const *args, ptrdiff_t n, int constant, ptrdiff_t ahe
 /* From x; from (grad_output, x); from (grad_output, y). */
 typedef enum { RF_FORWARD, RF_BACKWARD, RF_BACKWARD_Y, RF_N_DIRECTIONS } rf_direction;
 
-/* Of a loop: how many of its arrays are data, inputs (data and parameters), outputs; whether it takes groups
- * of vectors, or else single ones. */
+/* Of a loop: how many of its arrays are data, inputs (data and parameters), outputs; its rf_cost, which tells
+ * how many vectors it takes at once. */
 typedef struct {
-    uint8_t n_data, n_in, n_out, grouped;
+    uint8_t n_data, n_in, n_out, cost;
 } rf_arity;
 rf_arity rf_arity_of(rf_activation activation, rf_direction direction);
 

@@ -11,14 +11,20 @@ enum {
     F(BLOCK) = 256,
     F(MAX_ARGS) = 5,
     F(VECTOR) = RF_VECTOR_BYTES / sizeof(T),
-    F(GROUPED) = GROUP * F(VECTOR), /* at once where a vector takes long */
-    F(GROUPED_LONG) = GROUP_LONG * F(VECTOR),
-    F(GROUPED_MEDIUM) = (GROUP < RF_GROUP_MEDIUM ? GROUP : RF_GROUP_MEDIUM) * F(VECTOR),
-    F(LINES) = 256 / sizeof(T), /* elements that are fetched or streamed at once where that is many */
+    F(GROUPED) = GROUP * F(VECTOR), /* at once, at most */
+    F(LINES) = 256 / sizeof(T),     /* elements that are fetched or streamed at once where that is many */
     F(PIECE) = RF_PIECE_BYTES / sizeof(T),
     F(LINE) = 64 / sizeof(T),
     F(PAGE) = RF_PAGE_BYTES / sizeof(T),
     F(SHEET) = RF_SHEET_BYTES / sizeof(T),
+};
+
+/* Elements at once, by cost. */
+static const ptrdiff_t F(at_once)[] = {
+    [RF_CHEAP] = F(VECTOR),
+    [RF_MEDIUM] = (GROUP < RF_GROUP_MEDIUM ? GROUP : RF_GROUP_MEDIUM) * F(VECTOR),
+    [RF_COSTLY] = F(GROUPED),
+    [RF_LONG] = GROUP_LONG * F(VECTOR),
 };
 
 /* Pages side by side: where the i-th elements are, `size` at once. What is cheap walks them in a loop of its
@@ -47,7 +53,7 @@ static void F(call_with_rest)(rf_loop *loop, rf_arity arity, char *const *args, 
 {
     T line[F(MAX_ARGS)][F(GROUPED)] __attribute__((aligned(64)));
     char *rest[F(MAX_ARGS)];
-    const ptrdiff_t size = arity.grouped ? F(GROUPED) : F(VECTOR), whole = n & -size, left = n - whole;
+    const ptrdiff_t size = F(at_once)[arity.cost], whole = n & -size, left = n - whole;
     for (int a = 0; a < arity.n_in + arity.n_out; a++) {
         rest[a] = (char *)line[a];
         if (constant && a >= arity.n_data && a < arity.n_in) {
@@ -70,7 +76,7 @@ static void F(call_in_order)(rf_loop *loop, rf_arity arity, char *const *args, p
 {
     /* with the baseline alone side by side is not worth the code */
     if (ahead == RF_SIDE_BY_SIDE && (RF_SMALL || n < F(SHEET))) ahead = RF_AHEAD;
-    if (n & ((arity.grouped ? F(GROUPED) : F(VECTOR)) - 1))
+    if (n & (F(at_once)[arity.cost] - 1))
         F(call_with_rest)(loop, arity, args, n, constant, ahead);
     else
         loop(args, n, constant, ahead);
@@ -116,7 +122,7 @@ static void F(call)(rf_loop *loop, rf_arity arity, char *const *args, ptrdiff_t 
 
 /* y = f(g, x, p, q), and beside it w = f_weight(g, x), the gradient of a learned parameter, unless that is
  * NULL. With one data input there is no g; parameters that f does not have are not read. `like` is the loop
- * of the row that this one is where p is `like_at`, or NULL; it has p, too, or not. */
+ * of the row that this one is where p is `like_at`, or NULL; it has p, too, or neither p nor g. */
 typedef struct {
     T (*f)(T, T, T, T);
     T (*f_weight)(T, T);
@@ -219,10 +225,7 @@ static RF_INLINE void F(map_costly)(const TYPE(row) row, const TYPE(arrays) a, p
 {
     T line[F(GROUPED)] __attribute__((aligned(64))), same[F(VECTOR)] __attribute__((aligned(64)));
     for (ptrdiff_t j = 0; j < F(VECTOR); j++) same[j] = a.p0;
-    const ptrdiff_t together = row.cost == RF_LONG     ? F(GROUPED_LONG)
-                               : row.cost == RF_COSTLY ? F(GROUPED)
-                                                       : F(GROUPED_MEDIUM);
-    const ptrdiff_t size = known ? together : F(VECTOR), step = constant ? 0 : size;
+    const ptrdiff_t size = known ? F(at_once)[row.cost] : F(VECTOR), step = constant ? 0 : size;
     /* the shorter vectors are, the longer takes arithmetic, and the more it costs to find the place */
     const int paged = !RF_SMALL && row.cost == RF_MEDIUM && 32 * row.n_data <= RF_VECTOR_BYTES;
     const ptrdiff_t sheets = paged && ahead == RF_SIDE_BY_SIDE ? n & -(ptrdiff_t)F(SHEET) : 0;
@@ -270,12 +273,12 @@ static RF_INLINE void F(map)(const TYPE(row) row, char *const *args, ptrdiff_t n
                              ptrdiff_t ahead)
 {
     TYPE(arrays) a = F(arrays_of)(row, args);
-    n &= -(ptrdiff_t)(row.cost == RF_CHEAP ? F(VECTOR) : F(GROUPED)); /* so it is; the compiler knows, too */
+    n &= -F(at_once)[row.cost];                        /* so it is; the compiler knows, too */
     if (row.like && constant && a.p0 == row.like_at) { /* to ask in the loop takes 1.05 of the time */
-        char *same[F(MAX_ARGS)];
-        memcpy(same, args, (size_t)(row.n_data + row.like_has_p) * sizeof *args);
-        same[row.n_data + row.like_has_p] = args[row.n_data + 1];
-        row.like(same, n, 1, ahead);
+        if (row.like_has_p)
+            row.like(args, n, 1, ahead);
+        else
+            row.like((char *const[]){args[0], args[row.n_data + 1]}, n, 1, ahead);
     } else if (row.cost == RF_CHEAP && (row.n_params == 0 || constant)) {
         F(map_cheap)(row, a, n, 1, ahead);
     } else if (row.cost == RF_CHEAP) {
@@ -286,7 +289,7 @@ static RF_INLINE void F(map)(const TYPE(row) row, char *const *args, ptrdiff_t n
         F(map_costly)(row, a, n, constant, 0, ahead);
     } else if (!constant) {
         F(map_costly)(row, a, n, 0, 0, ahead);
-    } else if (a.p0 == 1 && !row.like) {
+    } else if (a.p0 == 1 && !(row.like && row.like_at == 1)) {
         a.p0 = 1; /* as most alphas and betas are: to the compiler a constant, whose products vanish */
         F(map_costly)(row, a, n, 1, 1, ahead);
     } else {

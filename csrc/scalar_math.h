@@ -238,7 +238,6 @@ static RF_INLINE T F(reciprocal)(T alpha) { return F(at_most)(1 / alpha, F(MAX))
  * depends on alpha alone leaves the loop. */
 static RF_INLINE TYPE(pair) F(quotient)(T x, T alpha, T low)
 {
-    if (__builtin_constant_p(alpha) && alpha == 1) return (TYPE(pair)){F(at_least)(x, low), 0};
     T r = F(reciprocal)(F(not_negative)(alpha)), r_lo = r > 0 ? F(fma)(-r, alpha, 1) * r : 0;
     T c = F(at_least)(x, F(at_least)(low * alpha, -F(MAX))), hi = c * r;
     return (TYPE(pair)){hi, F(fma)(c, r_lo, F(fma)(c, r, -hi))};

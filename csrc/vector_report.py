@@ -24,8 +24,8 @@ FIELD = re.compile(r"\.(\w+) = (\w+)")
 # Copies of the loops of loops.h by cost and number of parameters: cheap rows have two, in memory and past the cache,
 # and one for arrays of parameters; the others have one, and with a parameter one where it is 1 (unless that is another
 # row's), one where it is constant and one for arrays of it, or one for all where code is to be small.
-COPIES = {"RF_CHEAP": (2, 3, 3), "RF_MEDIUM": (1, 3), "RF_COSTLY": (1, 3), "RF_LONG": (1,)}
-SMALL_COPIES = {"RF_CHEAP": (2, 3, 3), "RF_MEDIUM": (1, 1), "RF_COSTLY": (1, 1), "RF_LONG": (1,)}
+COPIES = {"RF_CHEAP": (2, 3, 3), "RF_MEDIUM": (1, 3), "RF_COSTLY": (1, 3), "RF_LONG": (1, 3)}
+SMALL_COPIES = {"RF_CHEAP": (2, 3, 3), "RF_MEDIUM": (1, 1), "RF_COSTLY": (1, 1), "RF_LONG": (1, 1)}
 # The loops of a row; where the output tells the gradient, the table names one more.
 LOOPS = ["loop", "backward_loop"]
 TYPES = ["f32", "f64"]

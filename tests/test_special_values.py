@@ -354,3 +354,26 @@ def test_one_special_value_does_not_touch_its_neighbours(name, dtype, isa):
             spoiled = x.copy()
             spoiled[i] = special
             assert_same_bits(np.delete(ufunc(spoiled, *params), i), np.delete(clean, i))
+
+
+# activation, parameter with which it is another one, and that with its parameters
+LIKE_ANOTHER = [
+    ("leaky_relu", 0.0, "relu", ()),
+    ("prelu", 0.0, "relu", ()),
+    ("celu", 1.0, "elu", (1.0,)),
+    ("celu_backward", 1.0, "elu_backward", (1.0,)),
+]
+
+
+@pytest.mark.parametrize(("name", "param", "other", "params"), LIKE_ANOTHER, ids=row_id)
+@dtypes
+def test_with_some_parameters_an_activation_is_another(name, param, other, params, dtype, isa):
+    rng = np.random.default_rng(7)
+    x = np.concatenate([rng.normal(0, 3, 1000), [NAN, INF, -INF, 0.0, -0.0, finfo(dtype).tiny]]).astype(dtype)
+    data = [rng.normal(0, 3, x.size).astype(dtype), x] if name.endswith("_backward") else [x]
+    ufunc, like = getattr(rf.ufuncs, name), getattr(rf.ufuncs, other)
+    for n in (1, 7, 40, x.size):
+        some = [a[-n:] for a in data]
+        expected = like(*some, *(dtype(p) for p in params))
+        assert_same_bits(ufunc(*some, dtype(param)), expected)
+        assert_same_bits(ufunc(*some, np.full(n, param, dtype)), expected)

@@ -80,12 +80,13 @@ static const struct wishes {
     /* of relu's own loop, or next to what it does */
     {1, 0, 1, 0, 1 << ACTIVE},
     {0, 0, 0, 0, USUAL},
+    {0, 0, 1, 0, USUAL},
     {1, 0, 1, 1, USUAL},
     {1, 0, 1, 0, USUAL | 1 << SUM_ABS},
     {1, 0, 1, 0, USUAL | 1 << MIN},
     {1, 0, 1, 0, USUAL},
 };
-enum { LAST_WISH = LENGTH_OF(wishes) - 1, OF_RELU = LENGTH_OF(wishes) - 6 };
+enum { LAST_WISH = LENGTH_OF(wishes) - 1, OF_RELU = LENGTH_OF(wishes) - 7 };
 
 /* ---- a case: arrays in C order, and what a plain loop makes of them */
 
